@@ -1,0 +1,5 @@
+#[gmp::main(procs = workers())]
+async fn main() {
+    let count: u32 = "one";
+    nowhere(count).await;
+}

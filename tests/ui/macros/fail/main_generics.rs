@@ -1,0 +1,4 @@
+#[gmp::main]
+async fn main<T: Default>() {
+    let _ = T::default();
+}

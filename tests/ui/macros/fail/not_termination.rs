@@ -1,0 +1,6 @@
+struct Report;
+
+#[gmp::main]
+async fn main() -> Report {
+    Report
+}

@@ -1,0 +1,2 @@
+#[gmp::main(leak_check = true, virtual_time = true)]
+async fn main() {}

@@ -48,8 +48,9 @@ impl Breaker {
     /// A poll is about to block. It must call [`Breaker::leave`] afterwards,
     /// whatever comes back here.
     pub(crate) fn enter(&self) -> Enter {
-        // ord: form R with `overheard`: it sees this poll, or this sees its note
-        if self.word.fetch_add(BLOCKED, Ordering::AcqRel) & NOTED == 0 {
+        // ord: Relaxed, form R with `overheard`: it sees this poll, or this sees
+        // its note; both are in the word itself. Model no_break_is_swallowed
+        if self.word.fetch_add(BLOCKED, Ordering::Relaxed) & NOTED == 0 {
             return Enter::Block;
         }
         self.clear();
@@ -63,8 +64,9 @@ impl Breaker {
         if harvested {
             self.clear();
         }
-        // ord: AcqRel keeps the chain of read-modify-writes whole
-        self.word.fetch_sub(BLOCKED, Ordering::AcqRel);
+        // ord: Relaxed: the count publishes nothing, and a read-modify-write
+        // leaves the release sequence of `request` whole
+        self.word.fetch_sub(BLOCKED, Ordering::Relaxed);
     }
 
     fn clear(&self) {
@@ -88,10 +90,10 @@ impl Breaker {
             }
             let blocked = old >= BLOCKED;
             let new = if blocked { old } else { old | NOTED };
-            // ord: form R with `enter`, so this writes even when nothing changes
+            // ord: Relaxed, form R with `enter`: writes even when nothing changes
             match self
                 .word
-                .compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed)
+                .compare_exchange_weak(old, new, Ordering::Relaxed, Ordering::Relaxed)
             {
                 Ok(_) => return blocked,
                 Err(found) => old = found,

@@ -7,6 +7,10 @@
 //! ([`Slot::unblock`] or [`Slot::set_ready`]); whoever waits announces itself
 //! there and looks here afterwards. One of the two sees the other.
 //!
+//! Hence every access here is Relaxed: the slot's word carries the order, for
+//! who is about to wait (model gate_vs_park) and, with the waker, for who is
+//! woken. Nothing but the word itself is published through it.
+//!
 //! [`Slot::unblock`]: crate::slot::Slot::unblock
 //! [`Slot::set_ready`]: crate::slot::Slot::set_ready
 
@@ -58,9 +62,8 @@ impl Gate {
     }
 
     fn load(&self) -> u64 {
-        // ord: sees what closer and deadline did before their change; pairs
-        // with `close`, `set_deadline`, `expire`; model gate_vs_park
-        self.word.load(Ordering::Acquire)
+        // ord: Relaxed: see the module
+        self.word.load(Ordering::Relaxed)
     }
 
     /// Whether an operation may start.
@@ -90,11 +93,10 @@ impl Gate {
         loop {
             let kept = old & !EXPIRED;
             let new = kept.wrapping_add(SEQUENCE) | if expired { EXPIRED } else { 0 };
-            // ord: publishes the setter's work to the wait that it ends; pairs
-            // with `load`; model stale_deadline
+            // ord: Relaxed: see the module
             match self
                 .word
-                .compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed)
+                .compare_exchange_weak(old, new, Ordering::Relaxed, Ordering::Relaxed)
             {
                 Ok(_) => return new >> SEQUENCE_SHIFT,
                 Err(found) => old = found,
@@ -113,11 +115,11 @@ impl Gate {
             if !current {
                 return false;
             }
-            // ord: as in `set_deadline`
+            // ord: Relaxed: see the module; model stale_deadline
             match self.word.compare_exchange_weak(
                 old,
                 old | EXPIRED,
-                Ordering::AcqRel,
+                Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return true,
@@ -128,9 +130,9 @@ impl Gate {
 
     /// For good; the deadline that may be running is stale from here.
     pub(crate) fn close(&self) {
-        // ord: publishes the closing; pairs with `load`; model gate_vs_park
-        self.word.fetch_or(CLOSED, Ordering::AcqRel);
-        // ord: Relaxed: only makes the running deadline stale, publishes nothing
+        // ord: Relaxed: see the module
+        self.word.fetch_or(CLOSED, Ordering::Relaxed);
+        // ord: Relaxed: see the module
         self.word.fetch_add(SEQUENCE, Ordering::Relaxed);
     }
 

@@ -13,6 +13,7 @@ const INDEX_MASK: usize = (1 << INDEX_BITS) - 1;
 
 /// The key of the break event: no table entry has the highest index. `polling`
 /// keeps `usize::MAX` for itself, which has that index too.
+#[cfg(any(target_os = "linux", test))]
 pub(crate) const WAKE_KEY: usize = INDEX_MASK;
 
 #[derive(Debug)]

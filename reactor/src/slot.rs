@@ -105,12 +105,13 @@ impl Slot {
             self.word.fetch_and(!(READY | HUP), Ordering::AcqRel);
             return;
         }
-        // ord: AcqRel keeps the chain of read-modify-writes whole. A failure is
-        // an answer, not a reason to retry: somebody moved the word, look again
+        // ord: Relaxed: publishes nothing, and a read-modify-write leaves the
+        // event's release sequence whole. A failure is an answer, not a reason
+        // to retry: somebody moved the word, look again
         let _ = self.word.compare_exchange(
             seen.0,
             seen.0 & !(READY | HUP),
-            Ordering::AcqRel,
+            Ordering::Relaxed,
             Ordering::Relaxed,
         );
     }
@@ -145,9 +146,10 @@ impl Slot {
         if !skip {
             gate.check_wait()?;
         }
-        // ord: form R with `set_ready` and `unblock`: the commit. WAIT gone
-        // means an event or an unblock came after the announcement
-        if self.word.load(Ordering::Acquire) & WAIT == 0 {
+        // The commit: WAIT gone means an event or an unblock came after the
+        // announcement, and comes for a list without this waker.
+        // ord: Relaxed: the lock orders the list, the next look the rest
+        if self.word.load(Ordering::Relaxed) & WAIT == 0 {
             return Ok(Park::LookAgain);
         }
         let replaced = waiters.sit(seat, fresh);
@@ -163,7 +165,7 @@ impl Slot {
             self.word.store(WAIT, Ordering::Release);
             return true;
         }
-        let mut old = self.word.load(Ordering::Acquire);
+        let mut old = self.word.load(Ordering::Relaxed);
         loop {
             if old & READY != 0 {
                 return false;
@@ -178,7 +180,7 @@ impl Slot {
                 old,
                 old | WAIT,
                 Ordering::AcqRel,
-                Ordering::Acquire,
+                Ordering::Relaxed,
             ) {
                 Ok(_) => return true,
                 Err(found) => old = found,
@@ -249,7 +251,8 @@ impl Slot {
     /// Whether somebody may be waiting: no lock, may say yes after the last
     /// one left.
     pub(crate) fn may_have_waiter(&self) -> bool {
-        // ord: sees a committed announcement; the arming lock orders the rest
+        // ord: sees an announcement; the arming lock orders who arms last;
+        // model none: one-shot pollers are tested, not modelled
         self.word.load(Ordering::Acquire) & WAIT != 0
     }
 

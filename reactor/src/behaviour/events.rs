@@ -7,6 +7,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::{Count, Named, block, on_each, poll_io, settle, stream, turn};
+use crate::sys::Happened;
 use crate::{Direction, Drained, Registered};
 
 /// Rule R-POLL-8, test T-72: with the list used from its end, the last event's
@@ -177,6 +178,31 @@ fn an_unread_hangup_is_reported_once() {
         drop(far);
         assert_eq!(turn(&reactor), 1);
         assert_eq!(turn(&reactor), 0);
+    });
+}
+
+/// Rules R-POLL-4, R-POLL-8: after an event that is an error and nothing else, a
+/// reader that would wait gets an error, a writer waits.
+#[test]
+fn a_reader_does_not_wait_behind_a_bare_error() {
+    on_each(|reactor| {
+        let (near, _far) = stream(&reactor);
+        let (_, waker) = Count::new();
+        let mut event = Happened {
+            read: true,
+            write: true,
+            hup: true,
+            error_only: true,
+        };
+        let key = near.source().desc().key();
+        reactor.late_event(key, event, &mut Vec::new());
+        block(near.source(), Direction::Write, &waker);
+        let vain = || Err(std::io::ErrorKind::WouldBlock.into());
+        let polled = poll_io(near.source(), Direction::Read, &waker, vain);
+        assert_eq!(super::kind(polled), Some(std::io::ErrorKind::Other));
+        event.error_only = false;
+        reactor.late_event(key, event, &mut Vec::new());
+        block(near.source(), Direction::Read, &waker);
     });
 }
 

@@ -8,10 +8,10 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::Arc;
 
 use crate::reactor::Reactor;
 use crate::source::Source;
+use crate::sync::Arc;
 
 /// A descriptor that its source's owner keeps open: the promise of
 /// [`Reactor::open`].

@@ -1,1 +1,100 @@
-//! executor
+//! The scheduler of gmp: G, M, P and the rules by which Go runs goroutines.
+//!
+//! Users take the `gmp` crate; this one is its engine. A reader of Go's proc.go
+//! finds the way by the names:
+//!
+//! | proc.go | here |
+//! |---|---|
+//! | `schedule`, `findrunnable`, `execute` | `proc` |
+//! | `runqput`, `runqget`, `runqgrab`, `runqempty` | `runq` |
+//! | `globrunqput`, `globrunqget` | `injector`, `proc` |
+//! | `ready`, `newproc`, `injectglist` | `ready` |
+//! | `stealWork`, `randomOrder` | `steal` |
+//! | `startm`, `stopm`, `handoffp`, `wakep`, `acquirep`, `releasep` | `m` |
+//! | `nmspinning`, `npidle`, `needspinning` | `idle` |
+//! | `netpoll`, `netpollBreak`, `wakeNetPoller` | `netpoll` |
+//! | `sysmon`, `retake` | `sysmon` |
+//! | `entersyscall`, `exitsyscall` | `syscall` |
+//! | `preemptone`, `stackguard0` | `preempt` |
+//! | `stopTheWorld`, `startTheWorld`, `procresize` | `stw` |
+//! | `lockOSThread`, `stoplockedm`, `startlockedm` | `block_on` |
+//! | `note` | `park` |
+//! | `casgstatus` | `g::state` |
+
+#[cfg(not(loom))]
+mod block_on;
+#[cfg(not(loom))]
+mod builder;
+#[cfg(not(loom))]
+mod clock;
+mod fence;
+mod g;
+#[cfg(not(loom))]
+mod handle;
+mod idle;
+#[cfg(not(loom))]
+mod injector;
+#[cfg(not(loom))]
+pub mod leaf;
+#[cfg(not(loom))]
+mod m;
+#[cfg(not(loom))]
+mod mask;
+#[cfg(not(loom))]
+mod metrics;
+#[cfg(not(loom))]
+mod netpoll;
+#[cfg(not(loom))]
+mod p;
+mod park;
+#[cfg(not(loom))]
+mod preempt;
+#[cfg(not(loom))]
+mod probe;
+#[cfg(not(loom))]
+mod proc;
+#[cfg(not(loom))]
+mod rand;
+#[cfg(not(loom))]
+mod ready;
+#[cfg(not(loom))]
+mod registry;
+mod runq;
+#[cfg(not(loom))]
+mod runtime;
+#[cfg(not(loom))]
+mod sched;
+#[cfg(not(loom))]
+mod schedtrace;
+#[cfg(not(loom))]
+mod steal;
+#[cfg(not(loom))]
+mod stw;
+mod sync;
+#[cfg(not(loom))]
+mod syscall;
+#[cfg(not(loom))]
+mod sysmon;
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub mod testing;
+#[cfg(not(loom))]
+mod throw;
+#[cfg(not(loom))]
+pub mod virtual_time;
+
+#[cfg(not(loom))]
+pub use crate::{
+    block_on::spawn_local,
+    builder::Builder,
+    g::join::{AbortHandle, Id, JoinError, JoinHandle},
+    handle::{EnterGuard, Handle, TryCurrentError, spawn},
+    metrics::{Metrics, ProcMetrics},
+    probe::{TaskPanic, WaitReason},
+    runtime::{Runtime, ShutdownReport},
+    sched::Rules,
+    syscall::block_in_place,
+    task::{spawn_blocking, try_id},
+};
+#[cfg(not(loom))]
+mod task;

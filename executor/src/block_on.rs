@@ -1,0 +1,205 @@
+//! `block_on`: the root is a task that only the calling thread may poll, so it
+//! may borrow and need not be Send (R-P-11).
+//!
+//! The thread becomes an M for the time. It polls the root and the tasks of
+//! `spawn_local`, nothing else: while none of them is ready its P serves the
+//! others on other threads, and a hog among them does not stall the root.
+
+use std::panic::{Location, resume_unwind};
+
+use crate::JoinHandle;
+use crate::g::{Extra, ReadyG, join};
+use crate::m::{self, Entered, M, accept_next};
+use crate::proc;
+use crate::ready;
+use crate::sched::Sched;
+use crate::sync::{Arc, Ordering, lock};
+use crate::syscall::block_in_place;
+
+/// Runs `future` to its end on this thread and returns its output. A panic of
+/// the future goes on in the caller.
+pub(crate) fn block_on<F: Future>(
+    sched: &Arc<Sched>,
+    future: F,
+    location: &'static Location<'static>,
+) -> F::Output {
+    let nested = m::with_current(|m| m.is_some_and(|m| Arc::ptr_eq(&m.sched, sched)));
+    if nested {
+        return m::with_current(|m| {
+            inside_a_poll(m.expect("gmp: this thread's M"), future, location)
+        });
+    }
+    // On an M of another runtime this is a blocking section of its task.
+    block_in_place(|| {
+        let shared = m::attach(sched);
+        let m = M::new(sched.clone(), shared.clone(), true);
+        let output = {
+            let _entered = Entered::new(&m);
+            let output = run_root(&m, future, location);
+            end_locals(&m);
+            proc::release(&m);
+            output
+        };
+        m::detach(sched, &shared);
+        output.unwrap_or_else(|payload| resume_unwind(payload))
+    })
+}
+
+/// Inside a task of the same runtime: its M hands the P off first and serves the
+/// new root; the outer poll goes on afterwards, with a P or without.
+fn inside_a_poll<F: Future>(m: &M, future: F, location: &'static Location<'static>) -> F::Output {
+    let outer = (
+        m.curg.get(),
+        m.self_wake.get(),
+        m.yield_as.get(),
+        m.leaf.get(),
+    );
+    let goid = m.shared.goid.load(Ordering::Relaxed); // ord: own word
+    let syscalls = m.shared.syscalls.swap(0, Ordering::Relaxed); // ord: own word
+    if !m.shared.fence.end_poll() {
+        m.forget_p();
+    }
+    m.curg.set(std::ptr::null());
+    proc::release(m);
+    let output = run_root(m, future, location);
+    if m.p().is_none() {
+        m.shared.fence.lose();
+    }
+    m.curg.set(outer.0);
+    m.self_wake.set(outer.1);
+    m.yield_as.set(outer.2);
+    m.leaf.set(outer.3);
+    m.shared.goid.store(goid, Ordering::Relaxed); // ord: for people
+    m.shared.syscalls.store(syscalls, Ordering::Relaxed); // ord: own word
+    m.shared.fence.begin_poll();
+    output.unwrap_or_else(|payload| resume_unwind(payload))
+}
+
+type Panic = Box<dyn std::any::Any + Send>;
+
+fn run_root<F: Future>(
+    m: &M,
+    future: F,
+    location: &'static Location<'static>,
+) -> Result<F::Output, Panic> {
+    let extra = Extra {
+        home: Some(m.shared.clone()),
+        system: true,
+        ..Extra::default()
+    };
+    let goid = m.sched.foreign_goid();
+    let (handle, root, reference) =
+        ready::spawn_at_home(&m.sched, future, location, extra, goid, 0);
+    serve(m, Some(root), || reference.header().state.load().is_dead());
+    match take(handle) {
+        Ok(output) => Ok(output),
+        Err(error) => Err(error
+            .try_into_panic()
+            .unwrap_or_else(|_| unreachable!("gmp: a root is never cancelled"))),
+    }
+}
+
+fn take<T>(handle: JoinHandle<T>) -> Result<T, crate::JoinError> {
+    handle
+        .take_now()
+        .expect("gmp: the task of a served root has ended")
+}
+
+/// Polls this M's own tasks until `done`. It has a P only while one of them is
+/// ready.
+fn serve(m: &M, first: Option<ReadyG>, done: impl Fn() -> bool) {
+    let mut next = first;
+    loop {
+        let gp = next
+            .take()
+            .or_else(|| lock(&m.shared.inbox).tasks.pop_front());
+        if let Some(gp) = gp {
+            if m.p().is_some() || m.try_acquire_idle() {
+                m.now.set(0);
+                proc::execute(m, gp, false);
+            } else {
+                wait_in_queue(m, gp);
+            }
+            continue;
+        }
+        if done() {
+            return;
+        }
+        proc::release(m);
+        {
+            let mut inbox = lock(&m.shared.inbox);
+            if !inbox.tasks.is_empty() {
+                continue;
+            }
+            inbox.waiting = true;
+        }
+        wait_for_p(m);
+    }
+}
+
+/// Every P is busy: the task waits its turn in the global queue, and whoever
+/// takes it from there brings the P along.
+fn wait_in_queue(m: &M, gp: ReadyG) {
+    lock(&m.shared.inbox).waiting = true;
+    m.sched.injector.push(gp);
+    proc::wake_p(&m.sched);
+    wait_for_p(m);
+}
+
+fn wait_for_p(m: &M) {
+    m.shared.note.sleep();
+    let got = accept_next(m);
+    debug_assert!(got, "gmp: a waiting home was woken without a P");
+}
+
+/// The end of the outermost `block_on`: tasks of `spawn_local` can run nowhere
+/// else, so they end here.
+fn end_locals(m: &M) {
+    loop {
+        let locals = m.locals.take();
+        if locals.is_empty() {
+            return;
+        }
+        for local in &locals {
+            join::abort(local.ptr());
+        }
+        serve(m, None, || {
+            locals.iter().all(|g| g.header().state.load().is_dead())
+        });
+    }
+}
+
+/// Spawns a task that need not be Send; this thread polls it.
+///
+/// # Panics
+/// On a thread that is not in `block_on`, or inside a task of another thread.
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    const CURE: &str = "gmp::task::spawn_local needs the thread of a block_on: call it there, or use \
+                        gmp::spawn for a future that is Send";
+    let location = Location::caller();
+    m::with_current(|m| {
+        let Some(m) = m.filter(|m| m.attached) else {
+            panic!("{CURE}")
+        };
+        let goid = ready::count_spawn(&m.sched, Some(m));
+        let extra = Extra {
+            home: Some(m.shared.clone()),
+            ..Extra::default()
+        };
+        let (handle, gp, reference) =
+            ready::spawn_at_home(&m.sched, future, location, extra, goid, 0);
+        let mut locals = m.locals.borrow_mut();
+        if locals.len() == locals.capacity() {
+            locals.retain(|g| !g.header().state.load().is_dead());
+        }
+        locals.push(reference);
+        drop(locals);
+        ready::ready_here(m, gp);
+        handle
+    })
+}

@@ -1,0 +1,354 @@
+//! The knobs of a runtime, checked when it is built.
+
+use std::io;
+use std::time::Duration;
+
+use gmp_reactor::Reactor;
+
+use crate::clock::nanos;
+use crate::handle::Handle;
+use crate::probe::TaskPanic;
+use crate::runtime::Runtime;
+use crate::sched::{Config, Hooks, MAX_PROCS, Rules, Sched};
+use crate::sync::Arc;
+use crate::{fence, sysmon};
+
+/// Smallest stack of an M: a poll, a panic and its unwinding.
+const MIN_STACK: usize = 64 * 1024;
+
+/// Builds a [`Runtime`]. Every knob has Go's default; nothing is checked before
+/// [`Builder::build`], which names a knob that cannot be.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let rt = gmp_executor::Builder::new().procs(2).thread_name("svc").build()?;
+/// assert_eq!(rt.block_on(async { 6 * 7 }), 42);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder {
+    procs: Option<usize>,
+    max_threads: usize,
+    thread_name: String,
+    stack_size: Option<usize>,
+    keep_alive: Option<Duration>,
+    time_slice: Duration,
+    handoff: bool,
+    rules: Rules,
+    seed: Option<u64>,
+    hooks: Hooks,
+}
+
+impl Builder {
+    /// All knobs at their defaults.
+    pub fn new() -> Builder {
+        Builder {
+            procs: None,
+            max_threads: 10_000,
+            thread_name: "gmp".to_owned(),
+            stack_size: None,
+            keep_alive: None,
+            time_slice: Duration::from_millis(10),
+            handoff: true,
+            rules: Rules::Default,
+            seed: None,
+            hooks: Hooks::default(),
+        }
+    }
+
+    /// How many tasks run at the same moment (Go's GOMAXPROCS), 1 to 1024.
+    /// Default: the environment's `GMP_PROCS`, else what the cgroup's quota and
+    /// the CPU affinity allow.
+    pub fn procs(mut self, n: usize) -> Builder {
+        self.procs = Some(n);
+        self
+    }
+
+    /// Most threads at a time, blocked ones included; default 10 000, as Go's.
+    /// When all are in use, tasks wait; the runtime warns once.
+    pub fn max_threads(mut self, n: usize) -> Builder {
+        self.max_threads = n;
+        self
+    }
+
+    /// Threads are named `name-1`, `name-2`, …; default `gmp`.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Builder {
+        self.thread_name = name.into();
+        self
+    }
+
+    /// Bytes of stack of each thread, at least 65 536; default is std's.
+    pub fn thread_stack_size(mut self, bytes: usize) -> Builder {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// How long a thread without work stays; default: for ever, as in Go.
+    pub fn thread_keep_alive(mut self, time: Duration) -> Builder {
+        self.keep_alive = Some(time);
+        self
+    }
+
+    /// How long tasks that wake each other may keep a P before they are asked to
+    /// give way; default 10 ms.
+    pub fn time_slice(mut self, time: Duration) -> Builder {
+        self.time_slice = time;
+        self
+    }
+
+    /// Whether the P of a poll that blocks or computes past its slice goes on
+    /// without it; default true. Blocking sections hand theirs off in any case.
+    pub fn handoff(mut self, on: bool) -> Builder {
+        self.handoff = on;
+        self
+    }
+
+    /// The rule set; default [`Rules::Default`].
+    pub fn rules(mut self, rules: Rules) -> Builder {
+        self.rules = rules;
+        self
+    }
+
+    /// The seed of every random choice; default: the environment's `GMP_SEED`,
+    /// else random.
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Called on each thread before it runs tasks.
+    pub fn on_thread_start(mut self, f: impl Fn() + Send + Sync + 'static) -> Builder {
+        self.hooks.thread_start = Some(Box::new(f));
+        self
+    }
+
+    /// Called on each thread when it ends.
+    pub fn on_thread_stop(mut self, f: impl Fn() + Send + Sync + 'static) -> Builder {
+        self.hooks.thread_stop = Some(Box::new(f));
+        self
+    }
+
+    /// Called with the id of each task when it is spawned, by the spawner.
+    pub fn on_task_spawn(mut self, f: impl Fn(u64) + Send + Sync + 'static) -> Builder {
+        self.hooks.task_spawn = Some(Box::new(f));
+        self
+    }
+
+    /// Called with the id of each task when it has ended.
+    pub fn on_task_terminate(mut self, f: impl Fn(u64) + Send + Sync + 'static) -> Builder {
+        self.hooks.task_terminate = Some(Box::new(f));
+        self
+    }
+
+    /// Called when a task panics, before its handle learns of it.
+    pub fn panic_handler(mut self, f: impl Fn(&TaskPanic<'_>) + Send + Sync + 'static) -> Builder {
+        self.hooks.panic_handler = Some(Box::new(f));
+        self
+    }
+
+    /// Starts the runtime: one thread (sysmon) now, the others when there is
+    /// work for them.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a knob or an environment variable that cannot be, by
+    /// name; else the system's error: no descriptors for the poller, no thread.
+    pub fn build(self) -> io::Result<Runtime> {
+        let debug = Debug::from_env();
+        let config = Config {
+            procs: self.checked_procs()?,
+            max_threads: self.checked_threads()?,
+            stack_size: self.checked_stack()?,
+            time_slice: self.checked_slice()?,
+            seed: self.checked_seed()?,
+            rules: self.rules,
+            thread_name: self.thread_name,
+            keep_alive: self.keep_alive,
+            handoff: self.handoff,
+            schedtrace: debug.schedtrace,
+            scheddetail: debug.scheddetail,
+        };
+        if config.max_threads < config.procs {
+            return Err(invalid(format!(
+                "max_threads({}) is less than procs({}): each P needs a thread",
+                config.max_threads, config.procs
+            )));
+        }
+        fence::register();
+        let stack_size = config.stack_size;
+        let name = format!("{}-sysmon", config.thread_name);
+        let sched = Arc::new(Sched::new(config, self.hooks, Reactor::new()?));
+        let mut thread = std::thread::Builder::new().name(name);
+        if let Some(size) = stack_size {
+            thread = thread.stack_size(size);
+        }
+        let sysmon = thread.spawn({
+            let sched = sched.clone();
+            move || sysmon::run(sched)
+        })?;
+        sched.lock().inner.threads.push(sysmon);
+        Ok(Runtime::new(Handle::new(sched)))
+    }
+
+    fn checked_procs(&self) -> io::Result<u32> {
+        let takes = format!("a number from 1 to {MAX_PROCS}");
+        let n = match (self.procs, std::env::var_os("GMP_PROCS")) {
+            (Some(n), _) => n,
+            (None, Some(text)) => match text.to_str().and_then(|text| text.trim().parse().ok()) {
+                Some(n) => n,
+                None => {
+                    return Err(invalid(format!(
+                        "GMP_PROCS={} takes {takes}",
+                        text.display()
+                    )));
+                }
+            },
+            (None, None) => default_procs(),
+        };
+        match u32::try_from(n) {
+            Ok(procs) if (1..=MAX_PROCS).contains(&n) => Ok(procs),
+            _ if self.procs.is_some() => Err(invalid(format!("procs({n}) takes {takes}"))),
+            _ => Err(invalid(format!("GMP_PROCS={n} takes {takes}"))),
+        }
+    }
+
+    fn checked_threads(&self) -> io::Result<u32> {
+        u32::try_from(self.max_threads)
+            .ok()
+            .filter(|&n| n > 0)
+            .ok_or_else(|| {
+                invalid(format!(
+                    "max_threads({}) takes 1 to 4294967295",
+                    self.max_threads
+                ))
+            })
+    }
+
+    fn checked_stack(&self) -> io::Result<Option<usize>> {
+        match self.stack_size {
+            Some(n) if n < MIN_STACK => Err(invalid(format!(
+                "thread_stack_size({n}) takes at least {MIN_STACK} bytes"
+            ))),
+            size => Ok(size),
+        }
+    }
+
+    fn checked_slice(&self) -> io::Result<u64> {
+        if self.time_slice < Duration::from_micros(100) {
+            return Err(invalid(format!(
+                "time_slice({:?}) takes at least 100 microseconds",
+                self.time_slice
+            )));
+        }
+        Ok(nanos(self.time_slice))
+    }
+
+    fn checked_seed(&self) -> io::Result<u64> {
+        match (self.seed, std::env::var_os("GMP_SEED")) {
+            (Some(seed), _) => Ok(seed),
+            (None, Some(text)) => text
+                .to_str()
+                .and_then(|text| text.trim().parse().ok())
+                .ok_or_else(|| {
+                    invalid(format!(
+                        "GMP_SEED={} takes a number below 2^64",
+                        text.display()
+                    ))
+                }),
+            (None, None) => Ok(fastrand::u64(..)),
+        }
+    }
+}
+
+fn invalid(text: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+/// What std knows of affinity and cgroup quota.
+fn default_procs() -> usize {
+    std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MAX_PROCS)
+}
+
+/// The settings of `GMP_DEBUG=name=value,…`; unknown names are for others.
+struct Debug {
+    schedtrace: Option<Duration>,
+    scheddetail: bool,
+}
+
+impl Debug {
+    fn from_env() -> Debug {
+        Debug::parse(&std::env::var("GMP_DEBUG").unwrap_or_default())
+    }
+
+    fn parse(text: &str) -> Debug {
+        let value = |name: &str| {
+            text.split(',')
+                .filter_map(|item| item.split_once('='))
+                .filter(|(key, _)| key.trim() == name)
+                .find_map(|(_, value)| value.trim().parse::<u64>().ok())
+                .filter(|&n| n > 0)
+        };
+        Debug {
+            schedtrace: value("schedtrace").map(Duration::from_millis),
+            scheddetail: value("scheddetail").is_some(),
+        }
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder::new()
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("procs", &self.procs)
+            .field("max_threads", &self.max_threads)
+            .field("thread_name", &self.thread_name)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::time::Duration;
+
+    use super::{Builder, Debug};
+
+    #[test]
+    fn knobs_that_cannot_be_are_named() {
+        let table = [
+            (Builder::new().procs(0), "procs(0)"),
+            (Builder::new().procs(1025), "procs(1025)"),
+            (
+                Builder::new().procs(1).thread_stack_size(1),
+                "thread_stack_size(1)",
+            ),
+            (Builder::new().procs(4).max_threads(2), "max_threads(2)"),
+            (Builder::new().procs(1).max_threads(0), "max_threads(0)"),
+            (
+                Builder::new().procs(1).time_slice(Duration::ZERO),
+                "time_slice(0ns)",
+            ),
+        ];
+        for (builder, name) in table {
+            let error = builder.build().expect_err(name);
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn debug_settings_are_read() {
+        let debug = Debug::parse("leak=1, schedtrace=500,scheddetail=1");
+        assert_eq!(debug.schedtrace, Some(Duration::from_millis(500)));
+        assert!(debug.scheddetail);
+        assert_eq!(Debug::parse("schedtrace=x").schedtrace, None);
+    }
+}

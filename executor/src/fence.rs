@@ -1,0 +1,248 @@
+//! The fence between an M inside a poll and whoever wants to take its P away.
+//!
+//! Runtime code that is called from inside a poll (a wake, a spawn, a timer)
+//! touches P-owned data. At that very moment sysmon may decide that the poll has
+//! run for too long and that the P must go on without it. The M's side has to
+//! cost next to nothing, so the handshake is asymmetric:
+//!
+//! ```text
+//!  M                                    taker (one at a time)
+//!  1 in_runtime = 1                     a word: OWNED -> REQUESTED
+//!  2 light fence                        b heavy fence (membarrier)
+//!  3 word == OWNED ? use P : no P       c wait until in_runtime == 0
+//!  4 in_runtime = 0 (release)           d word: REQUESTED -> TAKEN
+//! ```
+//!
+//! The light fence stops the compiler only; the heavy one makes every running
+//! thread of the process execute a full fence. So either step 3 sees REQUESTED,
+//! or step c sees in_runtime = 1 and waits for step 4. When the poll ends the M
+//! takes a REQUESTED word back to OWNED; that exchange and step d decide who has
+//! the P. Where membarrier is missing, both fences are full ones; that choice is
+//! made once at start-up.
+//!
+//! Between polls `in_runtime` stays 1: the scheduler's own code owns its P for
+//! good, and a taker that meets it gives up after a short wait.
+
+use crate::sync::{AtomicU32, Ordering, spin_hint};
+
+const OWNED: u32 = 0;
+const REQUESTED: u32 = 1;
+const TAKEN: u32 = 2;
+
+/// One per M.
+#[derive(Debug)]
+pub(crate) struct PFence {
+    in_runtime: AtomicU32,
+    word: AtomicU32,
+}
+
+/// What came of an attempt to take a P.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub(crate) enum Take {
+    /// The P belongs to the taker.
+    Taken,
+    /// The M is in the scheduler or came back: it keeps its P.
+    Kept,
+}
+
+impl PFence {
+    /// The state of an M outside any poll, with its P or about to get one.
+    pub(crate) fn new() -> PFence {
+        PFence {
+            in_runtime: AtomicU32::new(1),
+            word: AtomicU32::new(OWNED),
+        }
+    }
+
+    /// M only: the poll begins, the P may be taken from now on.
+    #[inline]
+    pub(crate) fn begin_poll(&self) {
+        // ord: publishes all that this M did with its P; pairs with take; model p_fence
+        self.in_runtime.store(0, Ordering::Release);
+    }
+
+    /// M only: the poll is over. True: the P is still ours, and stays.
+    #[inline]
+    pub(crate) fn end_poll(&self) -> bool {
+        self.in_runtime.store(1, Ordering::Relaxed); // ord: the fence orders it
+        light_fence();
+        if self.word.load(Ordering::Relaxed) == OWNED {
+            return true; // ord: a P that was never asked for; nothing to see
+        }
+        self.reclaim()
+    }
+
+    #[cold]
+    fn reclaim(&self) -> bool {
+        // ord: decides against step d; model p_fence
+        self.word
+            .compare_exchange(REQUESTED, OWNED, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// M only, inside a poll: true if the P may be used until [`PFence::leave`].
+    /// Nothing of the user's may run in between.
+    #[inline]
+    pub(crate) fn enter(&self) -> bool {
+        self.in_runtime.store(1, Ordering::Relaxed); // ord: the fence orders it
+        light_fence();
+        self.word.load(Ordering::Relaxed) == OWNED // ord: as in end_poll
+    }
+
+    /// M only: ends [`PFence::enter`].
+    #[inline]
+    pub(crate) fn leave(&self) {
+        // ord: publishes the section's writes to P data; pairs with take; model p_fence
+        self.in_runtime.store(0, Ordering::Release);
+    }
+
+    /// M only: whether this thread is in the scheduler or in a section.
+    #[inline]
+    pub(crate) fn in_runtime(&self) -> bool {
+        self.in_runtime.load(Ordering::Relaxed) != 0 // ord: own word
+    }
+
+    /// M only, in the scheduler: a new P was acquired.
+    pub(crate) fn reset(&self) {
+        debug_assert!(self.in_runtime());
+        self.word.store(OWNED, Ordering::Release); // ord: nobody asks before the P names this M
+    }
+
+    /// M only, in a section: the P is gone by this M's own doing.
+    pub(crate) fn lose(&self) {
+        debug_assert!(self.in_runtime());
+        self.word.store(TAKEN, Ordering::Release); // ord: read by this M only
+    }
+
+    /// The taker's side. Only one taker at a time, and only while the P names
+    /// this M.
+    pub(crate) fn take(&self, patience: u32) -> Take {
+        // ord: the heavy fence orders it; fails only if the P is gone already
+        if self
+            .word
+            .compare_exchange(OWNED, REQUESTED, Ordering::AcqRel, Ordering::Relaxed)
+            .is_err()
+        {
+            return Take::Kept;
+        }
+        heavy_fence();
+        for _ in 0..patience {
+            // ord: sees the M's writes to P data; pairs with leave and begin_poll
+            if self.in_runtime.load(Ordering::Acquire) == 0 {
+                // ord: decides against reclaim; model p_fence
+                return match self.word.compare_exchange(
+                    REQUESTED,
+                    TAKEN,
+                    Ordering::AcqRel,
+                    Ordering::Acquire,
+                ) {
+                    Ok(_) => Take::Taken,
+                    Err(_) => Take::Kept,
+                };
+            }
+            if self.word.load(Ordering::Relaxed) != REQUESTED {
+                return Take::Kept; // ord: hint; the M came back
+            }
+            spin_hint();
+        }
+        // ord: withdraws; if the M was faster the result is the same
+        let _ = self
+            .word
+            .compare_exchange(REQUESTED, OWNED, Ordering::AcqRel, Ordering::Relaxed);
+        Take::Kept
+    }
+}
+
+#[cfg(all(target_os = "linux", not(loom)))]
+mod barrier {
+    use std::sync::atomic::{AtomicBool, Ordering, compiler_fence, fence};
+
+    use rustix::thread::{MembarrierCommand, membarrier};
+
+    /// True after a successful registration; the default is the slow, safe way.
+    static EXPEDITED: AtomicBool = AtomicBool::new(false);
+
+    /// Registers the process; called before the first M of a process starts.
+    pub(crate) fn register() {
+        if membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok()
+            && membarrier(MembarrierCommand::PrivateExpedited).is_ok()
+        {
+            EXPEDITED.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "one predicted branch on every poll")]
+    pub(crate) fn light_fence() {
+        if EXPEDITED.load(Ordering::Relaxed) {
+            compiler_fence(Ordering::SeqCst);
+        } else {
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    pub(crate) fn heavy_fence() {
+        fence(Ordering::SeqCst);
+        if EXPEDITED.load(Ordering::Relaxed) {
+            membarrier(MembarrierCommand::PrivateExpedited)
+                .expect("membarrier worked at registration and is never taken back");
+        }
+    }
+}
+
+#[cfg(any(not(target_os = "linux"), loom))]
+mod barrier {
+    use crate::sync::store_load_fence;
+
+    #[cfg(not(loom))]
+    pub(crate) fn register() {}
+
+    pub(crate) fn light_fence() {
+        store_load_fence();
+    }
+
+    pub(crate) fn heavy_fence() {
+        store_load_fence();
+    }
+}
+
+#[cfg(not(loom))]
+pub(crate) use barrier::register;
+pub(crate) use barrier::{heavy_fence, light_fence};
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{PFence, Take};
+
+    #[test]
+    fn a_p_is_taken_from_a_poll_and_not_from_the_scheduler() {
+        super::register();
+        let fence = PFence::new();
+        assert_eq!(fence.take(3), Take::Kept);
+        assert!(fence.end_poll());
+        fence.begin_poll();
+        assert!(fence.enter());
+        fence.leave();
+        assert_eq!(fence.take(3), Take::Taken);
+        assert!(!fence.enter());
+        fence.leave();
+        assert!(!fence.end_poll());
+        fence.reset();
+        fence.begin_poll();
+        assert!(fence.enter());
+        fence.leave();
+    }
+
+    #[test]
+    fn an_unanswered_request_is_withdrawn() {
+        let fence = PFence::new();
+        fence.begin_poll();
+        assert!(fence.enter());
+        assert_eq!(fence.take(3), Take::Kept);
+        fence.leave();
+        assert!(fence.enter());
+        fence.leave();
+        assert!(fence.end_poll());
+    }
+}

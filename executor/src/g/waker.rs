@@ -1,0 +1,88 @@
+//! The waker of a task, and the recognition of our own wakers in a list.
+
+#![expect(unsafe_code, reason = "implements the RawWaker contract")]
+
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+use crate::{m, ready};
+
+use super::header::{self, Header, ReadyG};
+use super::refs::Released;
+use super::state::OnWake;
+
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
+
+/// A waker for one poll: borrowed from the running task, so not counted.
+pub(crate) fn borrowed(header: NonNull<Header>) -> ManuallyDrop<Waker> {
+    // SAFETY: the vtable's functions take a task pointer, and the poll that uses
+    // this waker keeps the task.
+    ManuallyDrop::new(unsafe { Waker::new(header.as_ptr().cast_const().cast(), &VTABLE) })
+}
+
+/// The task of a waker, if it is one of ours.
+pub(crate) fn task_of(waker: &Waker) -> Option<NonNull<Header>> {
+    if std::ptr::eq(waker.vtable(), &raw const VTABLE) {
+        NonNull::new(waker.data().cast_mut().cast())
+    } else {
+        None
+    }
+}
+
+/// Wakes a task whose waker came out of the netpoller or a timer heap, without
+/// queueing it: the right to run it comes back, if this wake won it.
+pub(crate) fn wake_unqueued(waker: Waker) -> Result<Option<ReadyG>, Waker> {
+    let Some(task) = task_of(&waker) else {
+        return Err(waker);
+    };
+    // SAFETY: the waker is counted.
+    let won = unsafe { task.as_ref() }.state.wake() == OnWake::Enqueue;
+    // The waker goes after the state change; if it won, the task is alive and
+    // this is not the last reference.
+    drop(waker);
+    // SAFETY: this thread won edge 6.
+    Ok(won.then(|| unsafe { ReadyG::from_ptr(task) }))
+}
+
+fn task(data: *const ()) -> NonNull<Header> {
+    // SAFETY: every waker of this vtable holds a task pointer.
+    unsafe { NonNull::new_unchecked(data.cast_mut().cast()) }
+}
+
+unsafe fn clone(data: *const ()) -> RawWaker {
+    // SAFETY: the waker that is cloned keeps the task.
+    unsafe { task(data).as_ref() }.refs.add_waker();
+    RawWaker::new(data, &VTABLE)
+}
+
+unsafe fn wake_by_ref(data: *const ()) {
+    let task = task(data);
+    // A task that wakes itself needs no atomic at all: its own M looks at the
+    // mark when the poll returns.
+    if m::note_self_wake(task) {
+        return;
+    }
+    // SAFETY: the waker keeps the task during this call.
+    let header = unsafe { task.as_ref() };
+    if header.state.wake() == OnWake::Enqueue {
+        // SAFETY: this thread won edge 6.
+        ready::ready(unsafe { ReadyG::from_ptr(task) });
+    }
+}
+
+unsafe fn wake(data: *const ()) {
+    // SAFETY: same contract.
+    unsafe { wake_by_ref(data) };
+    // SAFETY: `wake` consumes the waker.
+    unsafe { drop_waker(data) };
+}
+
+unsafe fn drop_waker(data: *const ()) {
+    let task = task(data);
+    // SAFETY: this waker's reference is still counted.
+    if unsafe { task.as_ref() }.refs.drop_waker() == Released::Free {
+        // SAFETY: the release said so.
+        unsafe { header::free(task) };
+    }
+}

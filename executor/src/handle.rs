@@ -1,0 +1,244 @@
+//! `Handle`: the way to a runtime from anywhere, and the global runtime.
+
+use std::cell::RefCell;
+use std::io;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::OnceLock;
+
+use gmp_reactor::{Reactor, Source};
+
+use crate::block_on;
+use crate::builder::Builder;
+use crate::g::{Extra, join::JoinHandle};
+use crate::m;
+use crate::metrics::Metrics;
+use crate::ready;
+use crate::runtime::Runtime;
+use crate::sched::Sched;
+use crate::stw;
+use crate::sync::Arc;
+
+thread_local! {
+    static ENTERED: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
+}
+
+static GLOBAL: OnceLock<Runtime> = OnceLock::new();
+
+/// A reference to a runtime. Cheap to clone; it does not keep the runtime's
+/// tasks alive once the [`Runtime`] is dropped.
+#[derive(Clone)]
+pub struct Handle {
+    sched: Arc<Sched>,
+}
+
+impl Handle {
+    pub(crate) fn new(sched: Arc<Sched>) -> Handle {
+        Handle { sched }
+    }
+
+    /// The runtime of this thread: the one whose task runs here, else the one
+    /// that was entered, else the global one, which is started on first use.
+    ///
+    /// # Panics
+    /// If the global runtime is needed and cannot be started (`GMP_PROCS` is not
+    /// a number, the system has no descriptors left).
+    #[track_caller]
+    pub fn current() -> Handle {
+        Handle::try_current().unwrap_or_else(|_| Handle::global())
+    }
+
+    /// The runtime of this thread.
+    ///
+    /// # Errors
+    /// If no task runs here and no runtime was entered.
+    pub fn try_current() -> Result<Handle, TryCurrentError> {
+        m::with_current(|m| m.map(|m| Handle::new(m.sched.clone())))
+            .or_else(|| ENTERED.with_borrow(|entered| entered.last().cloned()))
+            .ok_or(TryCurrentError(()))
+    }
+
+    /// The global runtime.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[track_caller]
+    pub fn global() -> Handle {
+        GLOBAL
+            .get_or_init(|| match Builder::new().build() {
+                Ok(runtime) => runtime,
+                Err(error) => panic!(
+                    "the global gmp runtime cannot start: {error}; build a Runtime of your own to \
+                     handle this error"
+                ),
+            })
+            .handle()
+            .clone()
+    }
+
+    pub(crate) fn sched(&self) -> &Arc<Sched> {
+        &self.sched
+    }
+
+    /// The clock of this thread's runtime, without starting one.
+    pub(crate) fn now_here() -> u64 {
+        match Handle::try_current()
+            .ok()
+            .or_else(|| GLOBAL.get().map(|rt| rt.handle().clone()))
+        {
+            Some(handle) => handle.sched.nanotime(),
+            None => crate::clock::nanotime(),
+        }
+    }
+
+    /// Spawns a task on this runtime.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        ready::spawn(&self.sched, future, Location::caller(), None)
+    }
+
+    /// Spawns a task with a name for dumps.
+    #[track_caller]
+    pub fn spawn_named<F>(&self, name: &str, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let extra = Extra {
+            name: Some(name.into()),
+            ..Extra::default()
+        };
+        ready::spawn(
+            &self.sched,
+            future,
+            Location::caller(),
+            Some(Box::new(extra)),
+        )
+    }
+
+    /// Runs `future` on this thread until it ends; the runtime serves its tasks
+    /// meanwhile. Allowed anywhere, inside a task too: its P goes on elsewhere.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        block_on::block_on(&self.sched, future, Location::caller())
+    }
+
+    /// Makes this the thread's runtime until the guard is dropped.
+    pub fn enter(&self) -> EnterGuard<'_> {
+        ENTERED.with_borrow_mut(|entered| entered.push(self.clone()));
+        EnterGuard {
+            handle: self,
+            not_send: PhantomData,
+        }
+    }
+
+    /// How many Ps the runtime has.
+    pub fn procs(&self) -> usize {
+        self.sched.procs() as usize
+    }
+
+    /// Changes the number of Ps, clamped to 1..=1024, and returns the former
+    /// one. The world stops for some microseconds.
+    pub fn set_procs(&self, n: usize) -> usize {
+        let n = u32::try_from(n)
+            .unwrap_or(u32::MAX)
+            .clamp(1, crate::sched::MAX_PROCS as u32);
+        stw::set_procs(&self.sched, n) as usize
+    }
+
+    /// Tasks that were spawned and have not ended.
+    pub fn num_tasks(&self) -> usize {
+        usize::try_from(self.sched.live_tasks()).unwrap_or(usize::MAX)
+    }
+
+    /// A consistent look at the scheduler.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::of(&self.sched)
+    }
+
+    /// The netpoller.
+    pub fn reactor(&self) -> &Arc<Reactor> {
+        &self.sched.reactor
+    }
+
+    /// Registers a descriptor with the netpoller.
+    ///
+    /// # Errors
+    /// The system's: `EPERM` for a regular file, `EEXIST` for one that is
+    /// registered already, `ENOSPC`, `ENOMEM`.
+    ///
+    /// # Safety
+    /// The source must be dropped before the descriptor is closed.
+    #[expect(
+        unsafe_code,
+        reason = "passes the reactor's contract on to the owner of the descriptor"
+    )]
+    pub unsafe fn open(&self, fd: std::os::fd::BorrowedFd<'_>) -> io::Result<Source> {
+        // SAFETY: the caller's promise is the reactor's.
+        let source = unsafe { self.sched.reactor.open(fd) }?;
+        self.sched.source_added();
+        Ok(source)
+    }
+
+    /// Whether both name the same runtime.
+    pub fn same_runtime(&self, other: &Handle) -> bool {
+        Arc::ptr_eq(&self.sched, &other.sched)
+    }
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle")
+            .field("procs", &self.procs())
+            .finish_non_exhaustive()
+    }
+}
+
+/// No runtime on this thread: see [`Handle::try_current`].
+#[derive(Debug)]
+pub struct TryCurrentError(());
+
+impl std::fmt::Display for TryCurrentError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("this thread runs no gmp task and has entered no gmp runtime")
+    }
+}
+
+impl std::error::Error for TryCurrentError {}
+
+/// Leaves a runtime when dropped; see [`Handle::enter`]. Guards may be dropped in
+/// any order; the latest that is left counts.
+#[derive(Debug)]
+pub struct EnterGuard<'a> {
+    handle: &'a Handle,
+    // The list belongs to this thread.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for EnterGuard<'_> {
+    fn drop(&mut self) {
+        ENTERED.with_borrow_mut(|entered| {
+            if let Some(at) = entered.iter().rposition(|h| h.same_runtime(self.handle)) {
+                entered.remove(at);
+            }
+        });
+    }
+}
+
+/// Spawns a task: on the runtime of this thread, else on the global one.
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let location = Location::caller();
+    match m::with_current(|m| m.map(|m| m.sched.clone())) {
+        Some(sched) => ready::spawn(&sched, future, location, None),
+        None => ready::spawn(Handle::current().sched(), future, location, None),
+    }
+}

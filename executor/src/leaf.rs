@@ -1,0 +1,167 @@
+//! What leaf futures outside this crate may ask of the scheduler. Leaves live
+//! in the facade; each calls [`poll_check`] first and [`park`] before it returns
+//! Pending.
+
+#![expect(
+    unsafe_code,
+    reason = "turns the stored address of a location back into a reference"
+)]
+
+use std::panic::Location;
+use std::task::{Context, Poll, Waker};
+
+use gmp_timers::{Reset, Timer};
+
+use crate::clock;
+use crate::handle::Handle;
+use crate::m::{self, YieldAs};
+use crate::preempt;
+use crate::probe::{Leaf, WaitReason};
+
+/// The preemption check. Pending: the task was asked to give way and is already
+/// marked to run again; return Pending and register nothing.
+#[inline]
+pub fn poll_check(cx: &mut Context<'_>) -> Poll<()> {
+    preempt::poll_check(cx)
+}
+
+/// Notes why and where the running task is about to wait.
+#[inline]
+pub fn park(reason: WaitReason, location: &'static Location<'static>) {
+    m::with_current(|m| {
+        if let Some(m) = m {
+            m.leaf.set(Leaf {
+                reason,
+                location: Some(location),
+            });
+        }
+    });
+}
+
+/// Whether the running task was asked to give way.
+pub fn preempt_wanted() -> bool {
+    preempt::wanted()
+}
+
+/// Gives way: the running task goes to the tail of the global queue when its
+/// poll returns Pending (R-G-10). Outside a task it only wakes the waker.
+pub fn gosched(cx: &mut Context<'_>) {
+    m::with_current(|m| {
+        if let Some(m) = m {
+            m.yield_as.set(YieldAs::Gosched);
+        }
+    });
+    cx.waker().wake_by_ref();
+}
+
+/// As [`gosched`], but to the tail of the own P's queue (R-G-11).
+pub fn goyield(cx: &mut Context<'_>) {
+    m::with_current(|m| {
+        if let Some(m) = m {
+            m.yield_as.set(YieldAs::Goyield);
+        }
+    });
+    cx.waker().wake_by_ref();
+}
+
+/// Runs `f`, in which no leaf gives way.
+pub fn unconstrained<R>(f: impl FnOnce() -> R) -> R {
+    preempt::unconstrained(f)
+}
+
+/// The clock of this thread's runtime in nanoseconds; real time elsewhere.
+pub fn now() -> u64 {
+    m::with_current(|m| match m {
+        Some(m) => m.sched.nanotime(),
+        None => Handle::now_here(),
+    })
+}
+
+/// The moment `duration` from now, clamped.
+pub fn when(duration: std::time::Duration) -> u64 {
+    now()
+        .saturating_add(clock::nanos(duration))
+        .min(gmp_timers::FOREVER)
+}
+
+/// A duration in nanoseconds, clamped.
+pub fn nanos(duration: std::time::Duration) -> u64 {
+    clock::nanos(duration)
+}
+
+/// The reading of the runtime's clock at a moment of std's.
+pub fn from_instant(at: std::time::Instant) -> u64 {
+    clock::from_instant(at)
+}
+
+/// The moment of std's clock at a reading of the runtime's.
+pub fn to_instant(when: u64) -> std::time::Instant {
+    clock::to_instant(when)
+}
+
+/// A moment that is as good as never.
+pub fn far_future() -> std::time::Instant {
+    clock::to_instant(gmp_timers::FOREVER)
+}
+
+/// Moves a pending timer, which keeps its waker. False: it was not pending.
+pub fn move_timer(timer: &Timer, when: u64) -> bool {
+    match timer.reset(when) {
+        Reset::Moved { was_pending, wake } => {
+            if wake {
+                wake_poller(when);
+            }
+            was_pending
+        }
+        Reset::NotInHeap => false,
+    }
+}
+
+fn wake_poller(when: u64) {
+    m::with_current(|m| match m {
+        Some(m) => m.sched.wake_net_poller(when),
+        None => Handle::current().sched().wake_net_poller(when),
+    });
+}
+
+/// Arms `timer` for `when` (R-TIMER-4): on this thread's P, else on some P of
+/// the current or the global runtime.
+pub fn arm(timer: &Timer, when: u64, waker: &Waker) {
+    m::with_current(|m| match m {
+        Some(m) => {
+            let here = m.with_p(|pp| pp.map(|pp| pp.timers.add(timer, when, waker)));
+            match here {
+                // In the default rules an M that has its P looks at its own heap
+                // before it sleeps, and sysmon looks if the poll goes on.
+                Some(_) if m.sched.go117() => m.sched.wake_net_poller(when),
+                Some(_) => {}
+                None => m.sched.arm_somewhere(timer, when, waker),
+            }
+        }
+        None => Handle::current().sched().arm_somewhere(timer, when, waker),
+    });
+}
+
+/// Moves `timer` to `when`, and arms it if it was in no heap (R-TIMER-6).
+/// Returns whether it was pending.
+pub fn rearm(timer: &Timer, when: u64, waker: &Waker) -> bool {
+    match timer.reset(when) {
+        Reset::Moved { was_pending, wake } => {
+            timer.set_waker(waker);
+            if wake {
+                wake_poller(when);
+            }
+            was_pending
+        }
+        Reset::NotInHeap => {
+            arm(timer, when, waker);
+            false
+        }
+    }
+}
+
+/// The location behind a stored address.
+pub(crate) fn location_of(address: *const Location<'static>) -> Option<&'static Location<'static>> {
+    // SAFETY: only addresses of `&'static Location` are stored (ParkRecord).
+    unsafe { address.as_ref() }
+}

@@ -1,0 +1,193 @@
+//! Who polls the reactor, until when, and how ready wakers become tasks
+//! (R-POLL-6…10, R-POLL-13, L-7).
+//!
+//! One M at most blocks in the reactor, without a P; `lastpoll == 0` says so.
+//! Everybody else polls without waiting. The reactor gives wakers; those of our
+//! own tasks are turned back into tasks here, so that a burst of events becomes
+//! one batch, and foreign ones are simply woken.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+use std::time::Duration;
+
+use gmp_timers::Timer;
+
+use crate::g::ReadyG;
+use crate::g::waker::wake_unqueued;
+use crate::m::{M, wake_p};
+use crate::p::P;
+use crate::probe;
+use crate::sched::Sched;
+use crate::sync::{Arc, Ordering, store_load_fence};
+use crate::virtual_time;
+
+/// Polls the reactor and returns the tasks that this made runnable, in Go's list
+/// order: last event first, and for one descriptor the writer before the reader.
+pub(crate) fn netpoll(
+    sched: &Sched,
+    wakers: &mut Vec<Waker>,
+    timeout: Option<Duration>,
+) -> Vec<ReadyG> {
+    if let Err(error) = sched.reactor.poll(timeout, wakers) {
+        // A poller that fails for another reason than a signal is gone: nobody
+        // would ever wake up again.
+        crate::throw::throw(sched, &format!("netpoll failed: {error}"));
+    }
+    let mut list = Vec::with_capacity(wakers.len());
+    for waker in wakers.drain(..).rev() {
+        list.extend(wake(waker));
+    }
+    list
+}
+
+/// Wakes one waker that came out of a list of ours. The task is the caller's to
+/// queue if it is one of our own.
+pub(crate) fn wake(waker: Waker) -> Option<ReadyG> {
+    match wake_unqueued(waker) {
+        Ok(gp) => gp,
+        Err(foreign) => {
+            if catch_unwind(AssertUnwindSafe(|| foreign.wake())).is_err() {
+                probe::contained_panic();
+            }
+            None
+        }
+    }
+}
+
+/// The M's round of non-blocking polling. None: nobody needs it now.
+pub(crate) fn poll_now(m: &M) -> Vec<ReadyG> {
+    let sched = &*m.sched;
+    // ord: hints; a blocked poller sees the events itself
+    if sched.reactor.sources() == 0 || sched.lastpoll.load(Ordering::Relaxed) == 0 {
+        return Vec::new();
+    }
+    let mut wakers = m.wakers.take();
+    let list = netpoll(sched, &mut wakers, Some(Duration::ZERO));
+    m.wakers.replace(wakers);
+    list
+}
+
+/// The M, which has no P, blocks in the reactor if nobody does (R-POLL-6).
+/// Returns None if it is not the poller.
+pub(crate) fn block(m: &M, poll_until: u64) -> Option<Vec<ReadyG>> {
+    let sched = &m.sched;
+    if sched.reactor.sources() == 0 && poll_until == 0 {
+        return None;
+    }
+    // ord: claims the role; adders of timers look at it after a full fence
+    if sched.lastpoll.swap(0, Ordering::SeqCst) == 0 {
+        // Somebody else blocks. If it would sleep past our timer, break it.
+        if poll_until != 0 {
+            sched.wake_net_poller(poll_until);
+        }
+        return None;
+    }
+    sched.poll_until.store(poll_until, Ordering::SeqCst); // ord: read by breakers only
+    // A timer that was added between our look at the heaps and the claim saw no
+    // poller to break. Look again, now that adders see one.
+    store_load_fence(); // form F; partner: wake_net_poller
+    let poll_until = sched.earliest_timer();
+    sched.poll_until.store(poll_until, Ordering::SeqCst); // ord: as above
+    let mut wakers = m.wakers.take();
+    let list = match sched.virtual_now.load(Ordering::Acquire) {
+        0 => netpoll(sched, &mut wakers, sleep_time(sched, poll_until)),
+        stopped => poll_in_virtual_time(sched, &mut wakers, stopped, poll_until), // ord: a number
+    };
+    m.wakers.replace(wakers);
+    sched.poll_until.store(0, Ordering::SeqCst); // ord: before the role is free
+    sched
+        .lastpoll
+        .store(sched.real_nanotime(), Ordering::SeqCst); // ord: frees the role
+    m.now.set(0);
+    Some(list)
+}
+
+/// How long the poller may sleep; None: until an event or a break.
+fn sleep_time(sched: &Sched, until: u64) -> Option<Duration> {
+    if !sched.injector.is_empty() || sched.is_exiting() {
+        return Some(Duration::ZERO);
+    }
+    match until {
+        0 => None,
+        when => Some(Duration::from_nanos(when.saturating_sub(sched.nanotime()))),
+    }
+}
+
+/// With a stopped clock a timer is no reason to sleep: if nothing else is to be
+/// done, its time comes at once.
+fn poll_in_virtual_time(
+    sched: &Arc<Sched>,
+    wakers: &mut Vec<Waker>,
+    stopped: u64,
+    until: u64,
+) -> Vec<ReadyG> {
+    let list = netpoll(sched, wakers, Some(Duration::ZERO));
+    if !list.is_empty() || (until != 0 && until <= stopped) || !sched.injector.is_empty() {
+        return list;
+    }
+    if until != 0 && virtual_time::may_jump(sched, until) {
+        virtual_time::jump(sched, stopped, until);
+        return list;
+    }
+    // Somebody is still busy. What it does may be the end of waiting, and it may
+    // break this sleep; if it just ends, we look again.
+    let nap = if until == 0 {
+        None
+    } else {
+        Some(Duration::from_millis(1))
+    };
+    let nap = if sched.is_exiting() {
+        Some(Duration::ZERO)
+    } else {
+        nap
+    };
+    netpoll(sched, wakers, nap)
+}
+
+impl Sched {
+    /// Tells whoever sleeps that there is a timer for `when` (R-POLL-9). The
+    /// timer is in its heap already.
+    pub(crate) fn wake_net_poller(self: &Arc<Self>, when: u64) {
+        store_load_fence(); // form F; partner: block
+        if self.lastpoll.load(Ordering::Relaxed) == 0 {
+            let until = self.poll_until.load(Ordering::Relaxed); // ord: the fence orders it
+            if until == 0 || until > when {
+                self.reactor.wake();
+            }
+        } else {
+            wake_p(self);
+        }
+    }
+
+    /// A source was registered by a thread that may never poll: somebody must.
+    pub(crate) fn source_added(self: &Arc<Self>) {
+        store_load_fence(); // form F; partner: the droppers' second look
+        if self.lastpoll.load(Ordering::Relaxed) != 0 {
+            wake_p(self); // ord: the fence orders the load
+        }
+    }
+
+    /// The earliest timer of all Ps, 0 for none (R-TIMER-14).
+    pub(crate) fn earliest_timer(&self) -> u64 {
+        self.all_ps()
+            .filter(|pp| self.timerp_mask.read(pp.id))
+            .fold(0, |until, pp| {
+                crate::steal::earlier(until, pp.timers.next())
+            })
+    }
+
+    /// Arms a timer from a thread without a P: on the heap of P 0, under its
+    /// lock, and tells the poller.
+    pub(crate) fn arm_somewhere(self: &Arc<Self>, timer: &Timer, when: u64, waker: &Waker) {
+        let pp = self.p(0);
+        pp.timers.add(timer, when, waker);
+        // P 0 may be idle, and then its bit is clear.
+        self.timerp_mask.set(0);
+        self.wake_net_poller(when);
+    }
+
+    /// Whether somebody should block in the poller, for a P that goes idle.
+    pub(crate) fn has_poll_work(&self, pp: &P) -> bool {
+        self.reactor.sources() > 0 || pp.timers.next() != 0
+    }
+}

@@ -1,0 +1,142 @@
+//! Cooperative preemption that mirrors Go's stack-bound check (R-PREEMPT-1…7).
+//!
+//! Each M has a word `stackguard0`. Every gmp leaf compares the stack pointer
+//! with it: one relaxed load, one compare. sysmon poisons the word after a time
+//! slice, the compare fails, and the slow path finds out why: the task gives way
+//! to the tail of the global queue; or its stack is really about to end, which
+//! becomes a panic of that task and not the death of the process.
+
+use std::cell::Cell;
+use std::task::{Context, Poll};
+
+use crate::m::{self, M, MShared, YieldAs};
+use crate::p::P;
+use crate::sync::Ordering;
+
+/// Above every stack: each compare fails.
+const POISON: usize = usize::MAX;
+/// What a panic and its unwinding need.
+const MARGIN: usize = 32 * 1024;
+
+thread_local! {
+    static UNCONSTRAINED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Asks whoever runs on `mp` to give way (R-PREEMPT-1). Best effort: it may hit
+/// the next task, which loses nothing but its turn.
+pub(crate) fn preempt_one(pp: &P, mp: &MShared) {
+    pp.preempt.store(true, Ordering::Release); // ord: sticky; read by the P's owner
+    mp.stackguard0.store(POISON, Ordering::Release); // ord: a hint to the running poll
+}
+
+/// The M begins a poll with a clean guard (R-SCHED-4).
+#[inline]
+pub(crate) fn arm(m: &M) {
+    m.shared.stackguard0.store(m.stack_floor, Ordering::Relaxed); // ord: own word; a poison that is lost comes again
+}
+
+/// The check of a leaf, before it does anything (R-PREEMPT-2). Pending: the task
+/// is already marked to run again; the leaf returns Pending and has registered
+/// nothing.
+#[inline]
+pub(crate) fn poll_check(cx: &mut Context<'_>) -> Poll<()> {
+    let here = 0_u8;
+    let sp = std::ptr::from_ref(&here).addr();
+    m::with_current(|m| match m {
+        // ord: a hint; see preempt_one
+        Some(m) if sp < m.shared.stackguard0.load(Ordering::Relaxed) => morestack(m, sp, cx),
+        _ => Poll::Ready(()),
+    })
+}
+
+#[cold]
+fn morestack(m: &M, sp: usize, cx: &mut Context<'_>) -> Poll<()> {
+    if m.curg.get().is_null() {
+        return Poll::Ready(());
+    }
+    assert!(
+        sp >= m.stack_floor,
+        "gmp: a task is about to overflow its stack: box the recursive future or raise \
+         Builder::thread_stack_size"
+    );
+    // In a blocking section or in a nested block_on the task cannot give way.
+    if UNCONSTRAINED.get() > 0 || m.shared.syscalls.load(Ordering::Relaxed) > 0 {
+        return Poll::Ready(()); // ord: own word
+    }
+    m.yield_as.set(YieldAs::Preempt);
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// Whether the running task was asked to give way.
+pub(crate) fn wanted() -> bool {
+    m::with_current(|m| {
+        m.is_some_and(|m| {
+            // ord: a hint
+            !m.curg.get().is_null() && m.shared.stackguard0.load(Ordering::Relaxed) == POISON
+        })
+    })
+}
+
+/// Runs `f`, in which no leaf gives way.
+pub(crate) fn unconstrained<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore;
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            UNCONSTRAINED.set(UNCONSTRAINED.get() - 1);
+        }
+    }
+    UNCONSTRAINED.set(UNCONSTRAINED.get() + 1);
+    let _restore = Restore;
+    f()
+}
+
+pub(crate) use os::{stack_floor, thread_id};
+
+/// What only the operating system knows of a thread.
+#[cfg(target_os = "linux")]
+mod os {
+    #![expect(unsafe_code, reason = "asks libc for the bounds of the thread's stack")]
+
+    use super::MARGIN;
+
+    /// The lowest address that leaves room for a panic.
+    pub(crate) fn stack_floor() -> usize {
+        let mut attr = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
+        // SAFETY: plain call.
+        let me = unsafe { libc::pthread_self() };
+        // SAFETY: fills `attr` for the calling thread, or fails.
+        if unsafe { libc::pthread_getattr_np(me, attr.as_mut_ptr()) } != 0 {
+            return 0;
+        }
+        let (mut low, mut size) = (std::ptr::null_mut(), 0);
+        // SAFETY: initialised above; the two places are valid.
+        let got =
+            unsafe { libc::pthread_attr_getstack(attr.as_ptr(), &raw mut low, &raw mut size) };
+        // SAFETY: initialised above and not used again.
+        unsafe { libc::pthread_attr_destroy(attr.as_mut_ptr()) };
+        if got == 0 {
+            low.addr() + MARGIN.min(size / 4)
+        } else {
+            0
+        }
+    }
+
+    /// The kernel's number of the thread.
+    pub(crate) fn thread_id() -> i32 {
+        rustix::thread::gettid().as_raw_nonzero().get()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod os {
+    /// Not known here: the guard only ever holds the poison.
+    pub(crate) fn stack_floor() -> usize {
+        0
+    }
+
+    /// Not needed where thread states are not read.
+    pub(crate) fn thread_id() -> i32 {
+        0
+    }
+}

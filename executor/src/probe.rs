@@ -1,0 +1,220 @@
+//! What diagnostics cost the scheduler: a park record in each task, and
+//! counters. No formats and no allocation here; the profiler reads.
+
+use std::any::Any;
+use std::panic::Location;
+use std::ptr;
+
+use crate::g::Header;
+use crate::sync::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+/// What a task waits for; the texts are Go's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum WaitReason {
+    /// Something that gmp does not know: a foreign future.
+    Foreign,
+    /// Readiness of a socket or pipe.
+    IoWait,
+    /// A timer.
+    Sleep,
+    /// The end of another task.
+    Join,
+    /// A value from a channel.
+    ChanReceive,
+    /// Room in a channel or a receiver.
+    ChanSend,
+    /// One of several things.
+    Select,
+    /// A semaphore.
+    SemAcquire,
+    /// A mutex.
+    MutexLock,
+    /// A read lock.
+    RwMutexRLock,
+    /// A write lock.
+    RwMutexLock,
+    /// A wait group.
+    WaitGroupWait,
+    /// A notification.
+    CondWait,
+    /// A blocking call on another thread.
+    Blocking,
+    /// Stopped by a suspender.
+    Preempted,
+}
+
+impl WaitReason {
+    /// The text in dumps.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            WaitReason::Foreign => "waiting",
+            WaitReason::IoWait => "IO wait",
+            WaitReason::Sleep => "sleep",
+            WaitReason::Join => "join",
+            WaitReason::ChanReceive => "chan receive",
+            WaitReason::ChanSend => "chan send",
+            WaitReason::Select => "select",
+            WaitReason::SemAcquire => "semacquire",
+            WaitReason::MutexLock => "sync.Mutex.Lock",
+            WaitReason::RwMutexRLock => "sync.RWMutex.RLock",
+            WaitReason::RwMutexLock => "sync.RWMutex.Lock",
+            WaitReason::WaitGroupWait => "sync.WaitGroup.Wait",
+            WaitReason::CondWait => "sync.Cond.Wait",
+            WaitReason::Blocking => "syscall",
+            WaitReason::Preempted => "preempted",
+        }
+    }
+
+    fn from_u8(n: u8) -> WaitReason {
+        const ALL: [WaitReason; 15] = [
+            WaitReason::Foreign,
+            WaitReason::IoWait,
+            WaitReason::Sleep,
+            WaitReason::Join,
+            WaitReason::ChanReceive,
+            WaitReason::ChanSend,
+            WaitReason::Select,
+            WaitReason::SemAcquire,
+            WaitReason::MutexLock,
+            WaitReason::RwMutexRLock,
+            WaitReason::RwMutexLock,
+            WaitReason::WaitGroupWait,
+            WaitReason::CondWait,
+            WaitReason::Blocking,
+            WaitReason::Preempted,
+        ];
+        ALL.get(usize::from(n))
+            .copied()
+            .unwrap_or(WaitReason::Foreign)
+    }
+}
+
+/// Why, where and since when a task waits. Written by the M that parks it,
+/// before the state says Waiting.
+pub(crate) struct ParkRecord {
+    location: AtomicPtr<Location<'static>>,
+    since_ms: AtomicU32,
+    reason: AtomicU8,
+    /// The snapshot word of the profiler.
+    pub(crate) profiled: AtomicU32,
+    /// Interned set of labels.
+    pub(crate) labels: AtomicU32,
+}
+
+impl ParkRecord {
+    pub(crate) fn new() -> ParkRecord {
+        ParkRecord {
+            location: AtomicPtr::new(ptr::null_mut()),
+            since_ms: AtomicU32::new(0),
+            reason: AtomicU8::new(WaitReason::Foreign as u8),
+            profiled: AtomicU32::new(0),
+            labels: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn write(&self, leaf: Leaf, since_ms: u32) {
+        let location = leaf.location.map_or(ptr::null(), ptr::from_ref).cast_mut();
+        self.location.store(location, Ordering::Relaxed); // ord: published by edge 3
+        self.reason.store(leaf.reason as u8, Ordering::Relaxed); // ord: as above
+        self.since_ms.store(since_ms, Ordering::Relaxed); // ord: as above
+    }
+
+    pub(crate) fn reason(&self) -> WaitReason {
+        WaitReason::from_u8(self.reason.load(Ordering::Relaxed)) // ord: for people
+    }
+
+    pub(crate) fn since_ms(&self) -> u32 {
+        self.since_ms.load(Ordering::Relaxed) // ord: for people
+    }
+
+    pub(crate) fn location(&self) -> Option<&'static Location<'static>> {
+        crate::leaf::location_of(self.location.load(Ordering::Relaxed)) // ord: for people
+    }
+}
+
+/// The leaf that made the present poll wait; kept by the M until it parks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leaf {
+    pub(crate) reason: WaitReason,
+    pub(crate) location: Option<&'static Location<'static>>,
+}
+
+impl Leaf {
+    pub(crate) const NONE: Leaf = Leaf {
+        reason: WaitReason::Foreign,
+        location: None,
+    };
+}
+
+/// Panics of user code that ended in the runtime: in drops and in wakers.
+static CONTAINED: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) fn contained_panic() {
+    CONTAINED.fetch_add(1, Ordering::Relaxed); // ord: a count
+    tracing::error!(target: "gmp::panic", "a panic in a drop or a waker was contained");
+}
+
+pub(crate) fn contained_panics() -> u64 {
+    CONTAINED.load(Ordering::Relaxed) // ord: a count
+}
+
+/// A task's poll panicked; the payload goes to its handle.
+pub(crate) fn task_panicked(header: &Header, payload: &(dyn Any + Send)) {
+    let message = crate::g::join::panic_message(payload).unwrap_or("(no message)");
+    tracing::error!(
+        target: "gmp::panic",
+        task_id = header.goid,
+        task_name = header.name().unwrap_or(""),
+        spawned_at = %header.spawn_loc,
+        message,
+        "a task panicked",
+    );
+    // SAFETY is not at stake: a panicking task runs, so its runtime lives.
+    crate::m::with_current(|m| {
+        if let Some(handler) = m.and_then(|m| m.sched.hooks.panic_handler.as_ref()) {
+            handler(&TaskPanic {
+                id: header.goid,
+                spawned_at: header.spawn_loc,
+                payload,
+            });
+        }
+    });
+}
+
+/// What the panic handler of a runtime is told.
+pub struct TaskPanic<'a> {
+    id: u64,
+    spawned_at: &'static Location<'static>,
+    payload: &'a (dyn Any + Send),
+}
+
+impl<'a> TaskPanic<'a> {
+    /// The task's id.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+    /// Where the task was spawned.
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.spawned_at
+    }
+    /// The payload; its handle gets it afterwards.
+    pub fn payload(&self) -> &'a (dyn Any + Send) {
+        self.payload
+    }
+    /// The payload's text, if it has one.
+    pub fn message(&self) -> Option<&'a str> {
+        crate::g::join::panic_message(self.payload)
+    }
+}
+
+impl std::fmt::Debug for TaskPanic<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskPanic")
+            .field("id", &self.id)
+            .field("spawned_at", &self.spawned_at)
+            .field("message", &self.message())
+            .finish()
+    }
+}

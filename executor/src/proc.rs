@@ -1,0 +1,450 @@
+//! The loop: `schedule`, `find_runnable`, `execute` (R-SCHED-1…6).
+//!
+//! How Ms park and wake is told in `idle/README.md`; this file is the dropper and
+//! the spinner of that protocol. Any new source of work has to be named in
+//! `find_runnable`, in the look under the lock, in `work_exists`, in `handoff_p`
+//! and in sysmon (R-SCHED-6).
+
+#![expect(
+    unsafe_code,
+    reason = "polls tasks: turns the right to run one into a call of its vtable"
+)]
+
+use std::ptr::NonNull;
+use std::task::Context;
+
+use crate::g::refs::Released;
+use crate::g::state::{BeginPoll, EndPoll};
+use crate::g::{Header, ReadyG, TaskRef, join, waker};
+use crate::injector::batch_size;
+use crate::m::{M, YieldAs, handoff_p, stop_m};
+use crate::netpoll;
+use crate::p::P;
+use crate::preempt;
+use crate::probe::Leaf;
+use crate::ready::{self, runqput};
+use crate::sched::Sched;
+use crate::steal::{Stolen, earlier, steal_work};
+use crate::stw;
+use crate::sync::{Ordering, lock};
+
+pub(crate) use crate::m::wake_p;
+
+/// Between two looks of one P at the global queue: Go's 61, a prime, so that it
+/// does not fall into step with the program.
+const FAIRNESS: u32 = 61;
+
+/// The life of a worker M: rounds until the runtime ends or the M is not needed.
+pub(crate) fn schedule(m: &M) {
+    loop {
+        if m.p().is_none() && !m.try_acquire_idle() && !stop_m(m) {
+            return;
+        }
+        let Some((gp, inherit)) = find_runnable(m) else {
+            return;
+        };
+        if m.spinning.get() {
+            reset_spinning(m);
+        }
+        match gp.header().home() {
+            Some(home) if home.id != m.shared.id => hand_home(m, gp),
+            _ => execute(m, gp, inherit),
+        }
+    }
+}
+
+/// A spinner found work: it stops spinning and passes the baton (R-SPIN-4).
+fn reset_spinning(m: &M) {
+    m.spinning.set(false);
+    m.sched.idle.leave_spinning();
+    wake_p(&m.sched);
+}
+
+/// The task belongs to another M: it gets the task and, if it waits, this M's P
+/// (R-P-11).
+fn hand_home(m: &M, gp: ReadyG) {
+    let home = gp.header().home().expect("gmp: a task with a home").clone();
+    let mut inbox = lock(&home.inbox);
+    inbox.tasks.push_back(gp);
+    if std::mem::replace(&mut inbox.waiting, false) {
+        drop(inbox);
+        let pp = m.release_p();
+        home.start_with(Some(pp), false);
+    }
+}
+
+/// What to run next, and whether it inherits the slice. None: this M ends. The
+/// M has a P when it is called and when it returns a task.
+fn find_runnable(m: &M) -> Option<(ReadyG, bool)> {
+    let sched = &m.sched;
+    let mut first = true;
+    loop {
+        m.now.set(0);
+        if sched.stop_is_wanted() {
+            stw::gcstop_m(m);
+            if !stop_m(m) {
+                return None;
+            }
+            continue;
+        }
+        let pp = m.must_p();
+        if sched.is_exiting() {
+            return leave(m);
+        }
+        let (mut poll_until, _) = check_timers(m, pp, true);
+
+        if let Some(found) = local_or_global(m, pp, first) {
+            return Some(found);
+        }
+        first = false;
+
+        // Netpoll before stealing: it is a system call, but what it finds is
+        // older than what another P has.
+        let mut list = netpoll::poll_now(m);
+        if !list.is_empty() {
+            let gp = list.remove(0);
+            ready::inject_glist(sched, Some(pp), list.into_iter());
+            return Some((gp, false));
+        }
+
+        if m.spinning.get() || sched.idle.try_spin(sched.procs()) {
+            m.spinning.set(true);
+            match steal_work(m, pp) {
+                Stolen::Task(gp, inherit) => return Some((gp, inherit)),
+                Stolen::LookAgain => continue,
+                Stolen::Nothing { poll_until: theirs } => poll_until = earlier(poll_until, theirs),
+            }
+        }
+
+        // Give up, step 1 of the dropper.
+        let mut guard = sched.lock();
+        if sched.stop_is_wanted() || !sched.injector.is_empty() {
+            continue;
+        }
+        if !m.spinning.get() && sched.idle.need_spinning() {
+            m.spinning.set(true);
+            sched.idle.become_spinning();
+            continue;
+        }
+        guard.pidle_put(m.release_p());
+        drop(guard);
+        // Steps 2 and 3: count down before looking again.
+        let was_spinning = m.spinning.replace(false);
+        if was_spinning {
+            sched.idle.leave_spinning();
+        }
+        sched.idle.drop_fence();
+        // Step 4.
+        if work_exists(sched) {
+            let pp = sched.lock().pidle_get_spinning();
+            if let Some(pp) = pp {
+                m.acquire_p(pp);
+                m.spinning.set(true); // before the search, or the baton would be lost
+                sched.idle.become_spinning();
+                continue;
+            }
+        }
+        poll_until = earlier(poll_until, sched.earliest_timer());
+
+        if let Some(mut list) = netpoll::block(m, poll_until) {
+            let pp = sched.lock().pidle_get();
+            let Some(pp) = pp else {
+                ready::inject_glist(sched, None, list.into_iter());
+                if !stop_m(m) {
+                    return None;
+                }
+                continue;
+            };
+            m.acquire_p(pp);
+            if !list.is_empty() {
+                let gp = list.remove(0);
+                ready::inject_glist(sched, Some(pp), list.into_iter());
+                return Some((gp, false));
+            }
+            if was_spinning {
+                m.spinning.set(true);
+                sched.idle.become_spinning();
+            }
+            continue;
+        }
+        if !stop_m(m) {
+            return None;
+        }
+    }
+}
+
+/// The runtime has ended: every queue is empty.
+fn leave(m: &M) -> Option<(ReadyG, bool)> {
+    if m.spinning.replace(false) {
+        m.sched.idle.leave_spinning();
+    }
+    let mut guard = m.sched.lock();
+    guard.pidle_put(m.release_p());
+    None
+}
+
+/// Tick 61, `runnext`, the ring, a batch of the global queue (R-SCHED-1, L-1).
+fn local_or_global(m: &M, pp: &P, first: bool) -> Option<(ReadyG, bool)> {
+    let sched = &m.sched;
+    let tick = pp.tick_now();
+    // ord: a hint that sysmon sets; sticky until here
+    let preempted = pp.preempt.load(Ordering::Relaxed);
+    if preempted {
+        pp.preempt.store(false, Ordering::Relaxed); // ord: owner's answer
+    }
+    // A chain of short tasks that wake each other through runnext inherits one
+    // slice for ever, and its ticks stand still. The request to give way is
+    // therefore kept until a new slice begins: runnext goes to the tail and the
+    // global queue gets its turn (R-PREEMPT-7). Go forgets it.
+    let breaks_chain = preempted && !sched.go117();
+    if breaks_chain && let Some(gp) = pp.runq.take_runnext() {
+        runqput(sched, pp, gp, false);
+    }
+    if (tick.is_multiple_of(FAIRNESS) && (first || !sched.go117())) || breaks_chain {
+        if !sched.injector.is_empty()
+            && let Some(gp) = sched.injector.pop()
+        {
+            pp.stats.global_takes.add(1);
+            return Some((gp, false));
+        }
+        // Under load nobody gets as far as the netpoller, and sysmon looks only
+        // every 10 ms; so it has its turn beside the global queue.
+        if !sched.go117() && m.net_tick.replace(tick) != tick {
+            let list = netpoll::poll_now(m);
+            if !list.is_empty() {
+                sched.injector.push_all(list);
+                wake_p(sched);
+            }
+        }
+    }
+    if let Some(found) = pp.runq.get() {
+        return Some(found);
+    }
+    if sched.injector.is_empty() {
+        return None;
+    }
+    let n = batch_size(sched.injector.len(), sched.procs(), 0);
+    let gp = sched.injector.pop()?;
+    pp.stats.global_takes.add(1);
+    let mut rest = (1..n).map_while(|_| sched.injector.pop());
+    pp.runq.put_batch(&mut rest);
+    Some((gp, false))
+}
+
+/// Whether there is a task that an idle P could run. Heaps and netpoller are
+/// looked at by `earliest_timer` and `netpoll::block`.
+fn work_exists(sched: &Sched) -> bool {
+    !sched.injector.is_empty()
+        || sched
+            .all_ps()
+            .any(|pp| !sched.idlep_mask.read(pp.id) && pp.has_work())
+}
+
+/// Runs the expired timers of `victim` on this M's P (R-TIMER-7, R-TIMER-8).
+/// Returns the next time, 0 for none, and whether any ran.
+pub(crate) fn check_timers(m: &M, victim: &P, own: bool) -> (u64, bool) {
+    if victim.timers.next() == 0 {
+        return (0, false);
+    }
+    let mut wakers = m.wakers.take();
+    let check = victim.timers.check(m.now(), own, &mut wakers);
+    if check.ran {
+        let pp = m.must_p();
+        pp.stats.timers_fired.add(wakers.len() as u64);
+        let mut announce = false;
+        for waker in wakers.drain(..) {
+            if let Some(gp) = netpoll::wake(waker) {
+                announce |= runqput(&m.sched, pp, gp, true);
+            }
+        }
+        if announce {
+            wake_p(&m.sched);
+        }
+    }
+    m.wakers.replace(wakers);
+    (check.next, check.ran)
+}
+
+/// Polls a task once and puts it where the poll's end says (R-SCHED-4).
+pub(crate) fn execute(m: &M, gp: ReadyG, inherit: bool) {
+    let task = gp.into_ptr();
+    // SAFETY: the right to run the task keeps it alive until it is dead.
+    let header = unsafe { task.as_ref() };
+    // The link before the state: a running task always has an M.
+    m.curg.set(task.as_ptr());
+    let cancel = match header.state.begin_poll() {
+        BeginPoll::Poll => m.sched.is_closing() && !is_root(header),
+        BeginPoll::Cancel => true,
+        BeginPoll::Deferred => {
+            m.curg.set(std::ptr::null());
+            return;
+        }
+    };
+    {
+        let pp = m.must_p();
+        if !inherit {
+            pp.tick();
+        }
+        pp.stats.polls.add(1);
+    }
+    m.self_wake.set(false);
+    m.yield_as.set(YieldAs::No);
+    m.leaf.set(Leaf::NONE);
+    m.shared.goid.store(header.goid, Ordering::Relaxed); // ord: for people
+    let site = std::ptr::from_ref(header.spawn_loc).cast_mut();
+    m.shared.spawn_loc.store(site, Ordering::Relaxed); // ord: for people
+    preempt::arm(m);
+    let done = in_poll(m, || {
+        if cancel {
+            m.sched.cancelled.add_shared(1);
+            // SAFETY: edge 2 was taken by this M.
+            unsafe { (header.vtable.cancel)(task) };
+            return true;
+        }
+        let waker = waker::borrowed(task);
+        let mut cx = Context::from_waker(&waker);
+        // SAFETY: edge 2 was taken by this M.
+        unsafe { (header.vtable.poll)(task, &mut cx) }
+    });
+    if done {
+        return finish(m, task);
+    }
+    match end_poll(m, task, header) {
+        EndPoll::Parked | EndPoll::Stopped => m.curg.set(std::ptr::null()),
+        EndPoll::Requeue => {
+            m.curg.set(std::ptr::null());
+            // SAFETY: this M won edge 4.
+            requeue(m, unsafe { ReadyG::from_ptr(task) });
+        }
+        EndPoll::Cancel => {
+            m.sched.cancelled.add_shared(1);
+            in_poll(m, || {
+                // SAFETY: the task is still this M's: the word says Running.
+                unsafe { (header.vtable.cancel)(task) };
+            });
+            finish(m, task);
+        }
+    }
+}
+
+/// The root of a `block_on` is not dropped by a shutdown: somebody waits for it
+/// on its own stack.
+fn is_root(header: &Header) -> bool {
+    header.home().is_some() && header.is_system()
+}
+
+/// Runs code of the user: in here the P may be taken away.
+fn in_poll<R>(m: &M, f: impl FnOnce() -> R) -> R {
+    let tick = m.shared.polltick.load(Ordering::Relaxed); // ord: own word
+    m.shared
+        .polltick
+        .store(tick.wrapping_add(1), Ordering::Relaxed); // ord: sysmon's hint
+    m.shared.fence.begin_poll();
+    let result = f();
+    if !m.shared.fence.end_poll() {
+        m.forget_p();
+    }
+    m.shared.goid.store(0, Ordering::Relaxed); // ord: for people
+    result
+}
+
+/// What becomes of a task whose poll returned Pending.
+fn end_poll(m: &M, task: NonNull<Header>, header: &Header) -> EndPoll {
+    if m.yield_as.get() == YieldAs::No && m.self_wake.get() {
+        m.yield_as.set(YieldAs::Goyield);
+    }
+    if m.yield_as.get() != YieldAs::No {
+        return header.state.yield_running();
+    }
+    if header.slot.load(Ordering::Relaxed) == 0 {
+        // ord: only the M that runs the task writes it
+        // SAFETY: this M runs the task; finish removes it.
+        unsafe { m.sched.registry.insert(task, m.shared.id) };
+        if m.sched.is_closing() && !is_root(header) {
+            // Shutdown may have looked at this shard before we were listed.
+            let _ = header.state.abort();
+        }
+    }
+    header.park.write(m.leaf.get(), m.sched.coarse_ms());
+    header.state.end_poll()
+}
+
+/// Queues a task that is runnable again after its poll (R-G-9…11, R-PREEMPT-3).
+fn requeue(m: &M, gp: ReadyG) {
+    let sched = &m.sched;
+    let at_home = gp
+        .header()
+        .home()
+        .is_some_and(|home| home.id == m.shared.id);
+    if at_home && m.yield_as.get() == YieldAs::No {
+        lock(&m.shared.inbox).tasks.push_back(gp);
+        return;
+    }
+    let announce = match (m.yield_as.get(), m.p()) {
+        (YieldAs::Goyield, Some(pp)) => {
+            runqput(sched, pp, gp, false);
+            false
+        }
+        (YieldAs::No, Some(pp)) => runqput(sched, pp, gp, true),
+        (how, _) => {
+            if how == YieldAs::Preempt {
+                sched.preemptions.add_shared(1);
+            }
+            sched.injector.push(gp);
+            // Go 1.17 lets a yielder wait though Ps are idle (L-6).
+            !sched.go117() || m.p().is_none()
+        }
+    };
+    if announce {
+        wake_p(sched);
+    }
+}
+
+/// Edge 5 and what follows it (R-G-12).
+fn finish(m: &M, task: NonNull<Header>) {
+    // SAFETY: alive until its life is dropped below.
+    let header = unsafe { task.as_ref() };
+    let goid = header.goid;
+    m.sched.registry.remove(header);
+    let root = is_root(header);
+    in_poll(m, || {
+        // SAFETY: this M ran the task and its output is stored.
+        unsafe { join::complete(task) };
+        if !root && let Some(hook) = &m.sched.hooks.task_terminate {
+            hook(goid);
+        }
+    });
+    m.curg.set(std::ptr::null());
+    if !root {
+        ready::count_end(&m.sched, Some(m));
+    }
+    // SAFETY: the life is this M's to drop; a borrowed count of handles keeps
+    // the memory for the free in TaskRef::drop.
+    let last = header.refs.drop_alive() == Released::Free;
+    if last {
+        // SAFETY: the release said so.
+        unsafe { (header.vtable.dealloc)(task) };
+    }
+}
+
+/// Gives an M's P up when the thread leaves the scheduler.
+pub(crate) fn release(m: &M) {
+    if m.p().is_some() {
+        let pp = m.release_p();
+        handoff_p(&m.sched, pp);
+    }
+}
+
+/// Aborts every listed task; those that were waiting are queued for their end.
+pub(crate) fn abort_all(sched: &std::sync::Arc<Sched>) {
+    let mut woken: Vec<TaskRef> = Vec::new();
+    sched.registry.for_each(|header, reference| {
+        if !is_root(header) {
+            woken.push(reference());
+        }
+    });
+    for task in woken {
+        join::abort(task.ptr());
+    }
+    wake_p(sched);
+}

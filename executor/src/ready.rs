@@ -1,0 +1,257 @@
+//! Making tasks runnable: one at a time (`ready`), in batches (`inject_glist`),
+//! and new ones (`spawn`).
+
+#![expect(
+    unsafe_code,
+    reason = "counts the runtime of a task that is woken from outside"
+)]
+
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+
+use crate::fence;
+use crate::g::cell::{self, Birth};
+use crate::g::join::{self, JoinHandle};
+use crate::g::refs::Released;
+use crate::g::{Extra, Header, ReadyG, TaskRef};
+use crate::m::{self, M, start_m, wake_p};
+use crate::p::P;
+use crate::sched::{OPEN, Sched};
+use crate::sync::{Arc, lock};
+
+/// Queues a task that the caller has just made runnable (R-G-8): on this
+/// thread's P, else in the injector.
+pub(crate) fn ready(gp: ReadyG) {
+    let sched = gp.header().sched;
+    m::with_current(|m| match m {
+        Some(m) if ptr::eq(Arc::as_ptr(&m.sched), sched.as_ptr()) => ready_here(m, gp),
+        _ => ready_from_outside(gp),
+    });
+}
+
+/// On an M of the task's own runtime.
+pub(crate) fn ready_here(m: &M, gp: ReadyG) {
+    let Some(gp) = send_home(&m.sched, gp, Some(m.shared.id)) else {
+        return;
+    };
+    let announce = m.with_p(|pp| match pp {
+        Some(pp) => runqput(&m.sched, pp, gp, true),
+        None => {
+            m.sched.injector.push(gp);
+            true
+        }
+    });
+    if announce {
+        wake_p(&m.sched);
+    }
+}
+
+/// On a thread that is no M of the task's runtime (R-SPIN-9).
+#[cold]
+fn ready_from_outside(gp: ReadyG) {
+    let sched = gp.header().sched.as_ptr().cast_const();
+    // SAFETY: the task is runnable and in our hands, so shutdown has not ended
+    // and the runtime is there; it came from an Arc.
+    unsafe { Arc::increment_strong_count(sched) };
+    // SAFETY: the count was just raised.
+    let sched = unsafe { Arc::from_raw(sched) };
+    let Some(gp) = send_home(&sched, gp, None) else {
+        return;
+    };
+    sched.injector.push(gp);
+    wake_p(&sched);
+}
+
+/// A task that only one M may poll goes straight to it, if that M is awake or an
+/// idle P can be sent along (R-P-11). Else it comes back and waits in a queue
+/// for a P, as all others do.
+fn send_home(sched: &Sched, gp: ReadyG, here: Option<u32>) -> Option<ReadyG> {
+    let Some(home) = gp.header().home().cloned() else {
+        return Some(gp);
+    };
+    let mut inbox = lock(&home.inbox);
+    if inbox.waiting && here != Some(home.id) {
+        let Some(pp) = sched.lock().pidle_get() else {
+            return Some(gp);
+        };
+        inbox.waiting = false;
+        inbox.tasks.push_back(gp);
+        drop(inbox);
+        home.start_with(Some(pp), false);
+    } else {
+        inbox.tasks.push_back(gp);
+    }
+    None
+}
+
+/// Puts a task in the queue of this M's P. True: somebody should be woken for
+/// it. A task that is alone in `runnext` needs nobody: this P runs it next, and
+/// waking a thread costs as much as some hundred polls. If the present poll goes
+/// on for long, sysmon sees to it.
+pub(crate) fn runqput(sched: &Sched, pp: &P, gp: ReadyG, next: bool) -> bool {
+    match pp.runq.put(gp, next) {
+        Ok(lone) => !lone || sched.go117(),
+        Err(overflow) => {
+            sched
+                .injector
+                .push_all(overflow.items.into_iter().flatten());
+            true
+        }
+    }
+}
+
+/// Queues a batch that the netpoller or a stop gave (R-SPIN-9): spread over the
+/// idle Ps first, the rest on the own P.
+pub(crate) fn inject_glist(
+    sched: &Arc<Sched>,
+    pp: Option<&P>,
+    list: impl ExactSizeIterator<Item = ReadyG>,
+) {
+    let mut list = list.peekable();
+    if list.peek().is_none() {
+        return;
+    }
+    let idle = sched.idle.counts().idle as usize;
+    let Some(pp) = pp else {
+        let n = list.len();
+        sched.injector.push_all(list);
+        sched.idle.drop_fence(); // form F; partner: the droppers' second look
+        for _ in 0..n.min(sched.idle.counts().idle as usize) {
+            start_m(sched, None, false);
+        }
+        return wake_p(sched);
+    };
+    let spread = list.len().min(idle);
+    sched.injector.push_all(list.by_ref().take(spread));
+    sched.idle.drop_fence(); // form F; as above
+    for _ in 0..spread {
+        start_m(sched, None, false);
+    }
+    pp.runq.put_batch(&mut list);
+    sched.injector.push_all(list);
+    if !sched.go117() {
+        wake_p(sched);
+    }
+}
+
+/// Creates a task and makes it runnable (R-G-5).
+pub(crate) fn spawn<F>(
+    sched: &Arc<Sched>,
+    future: F,
+    location: &'static Location<'static>,
+    extra: Option<Box<Extra>>,
+) -> JoinHandle<F::Output>
+where
+    F: Future,
+{
+    m::with_current(|m| {
+        let m = m.filter(|m| Arc::ptr_eq(&m.sched, sched));
+        let parent = m.map_or(0, |m| {
+            // SAFETY: the running task outlives the call that it makes.
+            unsafe { m.curg.get().as_ref() }.map_or(0, |g| g.goid)
+        });
+        // Counted before the phase is read: shutdown does the opposite.
+        let goid = count_spawn(sched, m);
+        let birth = Birth {
+            sched: sched_ptr(sched),
+            goid,
+            parent,
+            spawn_loc: location,
+            extra,
+        };
+        let task = cell::allocate(future, birth);
+        fence::light_fence();
+        if sched.phase() != OPEN {
+            // SAFETY: nobody has seen the task yet.
+            unsafe { stillborn(sched, m, task) };
+        } else {
+            if let Some(hook) = &sched.hooks.task_spawn {
+                hook(goid);
+            }
+            // SAFETY: a new task is runnable and not queued (edge 1).
+            let gp = unsafe { ReadyG::from_ptr(task) };
+            match m {
+                Some(m) => ready_here(m, gp),
+                None => {
+                    sched.injector.push(gp);
+                    wake_p(sched);
+                }
+            }
+        }
+        // SAFETY: allocated with this output; its first handle is this one.
+        unsafe { JoinHandle::new(task) }
+    })
+}
+
+/// Creates a task that only `home` may poll. It is neither counted nor queued:
+/// the caller, on the home thread, runs it.
+pub(crate) fn spawn_at_home<F: Future>(
+    sched: &Arc<Sched>,
+    future: F,
+    location: &'static Location<'static>,
+    extra: Extra,
+    goid: u64,
+    parent: u64,
+) -> (JoinHandle<F::Output>, ReadyG, TaskRef) {
+    let birth = Birth {
+        sched: sched_ptr(sched),
+        goid,
+        parent,
+        spawn_loc: location,
+        extra: Some(Box::new(extra)),
+    };
+    let task = cell::allocate(future, birth);
+    // SAFETY: alive: it was just allocated.
+    let reference = unsafe { TaskRef::new(task) };
+    // SAFETY: allocated with this output; its first handle is this one.
+    let handle = unsafe { JoinHandle::new(task) };
+    // SAFETY: a new task is runnable and not queued.
+    (handle, unsafe { ReadyG::from_ptr(task) }, reference)
+}
+
+fn sched_ptr(sched: &Arc<Sched>) -> NonNull<Sched> {
+    NonNull::new(Arc::as_ptr(sched).cast_mut()).expect("an Arc is never null")
+}
+
+pub(crate) fn count_spawn(sched: &Sched, m: Option<&M>) -> u64 {
+    let outside = || {
+        sched.foreign_spawned.add_shared(1);
+        sched.foreign_goid()
+    };
+    let Some(m) = m else { return outside() };
+    m.with_p(|pp| match pp {
+        Some(pp) => {
+            pp.stats.spawned.add(1);
+            pp.next_goid(&sched.goids)
+        }
+        None => outside(),
+    })
+}
+
+pub(crate) fn count_end(sched: &Sched, m: Option<&M>) {
+    match m {
+        Some(m) => m.with_p(|pp| match pp {
+            Some(pp) => pp.stats.finished.add(1),
+            None => sched.foreign_finished.add_shared(1),
+        }),
+        None => sched.foreign_finished.add_shared(1),
+    }
+}
+
+/// The runtime has shut down: the task ends before it began, its handle gives a
+/// cancelled error.
+///
+/// # Safety
+/// Nobody else has seen the task.
+unsafe fn stillborn(sched: &Sched, m: Option<&M>, task: NonNull<Header>) {
+    // SAFETY: it has a handle, which the caller returns.
+    let header = unsafe { task.as_ref() };
+    let _ = header.state.begin_poll();
+    // SAFETY: edge 2 was just taken.
+    unsafe { (header.vtable.cancel)(task) };
+    // SAFETY: as above.
+    unsafe { join::complete(task) };
+    count_end(sched, m);
+    let kept = header.refs.drop_alive();
+    debug_assert_eq!(kept, Released::Kept);
+}

@@ -1,0 +1,205 @@
+//! `Runtime`: the owner of a scheduler, and its end.
+
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+use crate::g::join::JoinHandle;
+use crate::handle::{EnterGuard, Handle};
+use crate::sched::{CLOSING, EXITING, OPEN, Sched};
+use crate::sync::{Arc, Ordering};
+use crate::syscall::block_in_place;
+use crate::{block_on, fence, m, proc, ready};
+
+/// A running scheduler. Dropping it cancels its tasks and waits for its threads;
+/// inside one of its own tasks the end goes on in the background.
+pub struct Runtime {
+    handle: Handle,
+    ended: bool,
+}
+
+/// What a shutdown found; see [`Runtime::shutdown_timeout`].
+#[derive(Debug, Default, Clone)]
+pub struct ShutdownReport {
+    /// Tasks that ended by themselves while the runtime shut down.
+    pub finished: u64,
+    /// Tasks that were dropped.
+    pub cancelled: u64,
+    /// Tasks whose poll did not return in time, as dumps show them. They are
+    /// dropped when it does.
+    pub still_running: Vec<String>,
+}
+
+impl Runtime {
+    pub(crate) fn new(handle: Handle) -> Runtime {
+        Runtime {
+            handle,
+            ended: false,
+        }
+    }
+
+    /// A runtime with every knob at its default.
+    ///
+    /// # Errors
+    /// Those of [`crate::Builder::build`].
+    pub fn start() -> std::io::Result<Runtime> {
+        crate::Builder::new().build()
+    }
+
+    /// The handle.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// See [`Handle::block_on`].
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        block_on::block_on(self.handle.sched(), future, Location::caller())
+    }
+
+    /// See [`Handle::spawn`].
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        ready::spawn(self.handle.sched(), future, Location::caller(), None)
+    }
+
+    /// See [`Handle::enter`].
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.handle.enter()
+    }
+
+    /// Cancels every task and waits until all are dropped, but not longer than
+    /// `timeout`.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> ShutdownReport {
+        self.ended = true;
+        // Durations up to the largest are legal; one that ends beyond the clock
+        // never ends.
+        let until = Instant::now().checked_add(timeout);
+        shutdown(self.handle.sched(), Wait::Until(until))
+    }
+
+    /// Cancels every task and does not wait.
+    pub fn shutdown_background(mut self) {
+        self.ended = true;
+        shutdown(self.handle.sched(), Wait::Not);
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if !self.ended {
+            shutdown(self.handle.sched(), Wait::Until(None));
+        }
+    }
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Runtime").field(&self.handle).finish()
+    }
+}
+
+enum Wait {
+    Not,
+    Until(Option<Instant>),
+}
+
+fn shutdown(sched: &Arc<Sched>, wait: Wait) -> ShutdownReport {
+    let finished = |sched: &Sched| sched.ended_tasks();
+    let (before, cancelled) = (finished(sched), sched.cancelled.get());
+    // ord: spawners count, then read the phase; we write it, then count
+    let first = sched
+        .phase
+        .compare_exchange(OPEN, CLOSING, Ordering::SeqCst, Ordering::Acquire);
+    fence::heavy_fence();
+    if first.is_ok() {
+        proc::abort_all(sched);
+    }
+    let inside = m::with_current(|m| m.is_some_and(|m| Arc::ptr_eq(&m.sched, sched)));
+    let until = match wait {
+        // One of the tasks that must end is waiting for the end.
+        Wait::Until(_) if inside => {
+            background(sched);
+            return ShutdownReport::default();
+        }
+        Wait::Not => {
+            background(sched);
+            return ShutdownReport::default();
+        }
+        Wait::Until(until) => until,
+    };
+    let gone = block_in_place(|| wait_for_tasks(sched, until));
+    let still_running = if gone {
+        Vec::new()
+    } else {
+        sched.running_dump()
+    };
+    if gone {
+        block_in_place(|| end_threads(sched));
+    } else {
+        background(sched);
+    }
+    let dropped = sched.cancelled.get() - cancelled;
+    ShutdownReport {
+        finished: (finished(sched) - before).saturating_sub(dropped),
+        cancelled: dropped,
+        still_running,
+    }
+}
+
+/// The rest of a shutdown on a thread of its own.
+fn background(sched: &Arc<Sched>) {
+    let thread = std::thread::Builder::new()
+        .name("gmp-shutdown".to_owned())
+        .spawn({
+            let sched = sched.clone();
+            move || {
+                wait_for_tasks(&sched, None);
+                end_threads(&sched);
+            }
+        });
+    if let Err(error) = thread {
+        // The tasks are cancelled all the same; the idle threads stay.
+        tracing::warn!(target: "gmp::runtime", %error, "no thread for the rest of a shutdown");
+    }
+}
+
+/// True: every task is dropped.
+fn wait_for_tasks(sched: &Sched, until: Option<Instant>) -> bool {
+    let mut nap = Duration::from_micros(20);
+    while sched.live_tasks() != 0 {
+        if until.is_some_and(|until| Instant::now() >= until) {
+            return false;
+        }
+        std::thread::sleep(nap);
+        nap = (nap * 2).min(Duration::from_millis(2));
+    }
+    true
+}
+
+/// Every task is gone: Ms and sysmon end, and are waited for.
+fn end_threads(sched: &Arc<Sched>) {
+    let (idle, threads) = {
+        let mut guard = sched.lock();
+        sched.phase.store(EXITING, Ordering::SeqCst); // ord: under the lock; stop_m reads it there
+        (
+            std::mem::take(&mut guard.inner.midle),
+            std::mem::take(&mut guard.inner.threads),
+        )
+    };
+    for mp in idle {
+        mp.start_with(None, false);
+    }
+    sched.reactor.close();
+    sched.reactor.wake();
+    sched.sysmon_note.wake();
+    let me = std::thread::current().id();
+    for thread in threads {
+        if thread.thread().id() != me && thread.join().is_err() {
+            tracing::error!(target: "gmp::runtime", "a thread of the runtime panicked");
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! Sched: what the Ms of one runtime share.
+//!
+//! Lock order, outermost first: `sched.lock`, a heap's lock, a shard of the
+//! registry. Under any of them runs no waker, no drop of a user's value and no
+//! other code of the user. The free atomics are listed with the protocol that
+//! owns them.
+
+use std::time::Duration;
+
+use gmp_reactor::Reactor;
+
+use crate::clock;
+use crate::idle::Idle;
+use crate::injector::Injector;
+use crate::m::MShared;
+use crate::mask::PMask;
+use crate::p::{Counter, P, PIDLE, PRUNNING};
+use crate::park::Note;
+use crate::probe::TaskPanic;
+use crate::registry::Registry;
+use crate::sync::{
+    Arc, AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering, lock,
+};
+
+/// Most Ps that a runtime can have.
+pub(crate) const MAX_PROCS: usize = 1024;
+
+/// Which rules the scheduler follows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Rules {
+    /// Go 1.17's rules with the later improvements of Go and of gmp.
+    #[default]
+    Default,
+    /// Go 1.17's rules to the letter, but for two faults of it that are mended.
+    Go117,
+}
+
+/// The knobs, checked by the builder.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) rules: Rules,
+    pub(crate) procs: u32,
+    pub(crate) max_threads: u32,
+    pub(crate) thread_name: String,
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) keep_alive: Option<Duration>,
+    pub(crate) time_slice: u64,
+    pub(crate) handoff: bool,
+    pub(crate) seed: u64,
+    pub(crate) schedtrace: Option<Duration>,
+    pub(crate) scheddetail: bool,
+}
+
+type Callback<A> = Option<Box<dyn Fn(A) + Send + Sync>>;
+
+/// The user's callbacks.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) thread_start: Option<Box<dyn Fn() + Send + Sync>>,
+    pub(crate) thread_stop: Option<Box<dyn Fn() + Send + Sync>>,
+    pub(crate) task_spawn: Callback<u64>,
+    pub(crate) task_terminate: Callback<u64>,
+    pub(crate) panic_handler: Option<Box<dyn Fn(&TaskPanic<'_>) + Send + Sync>>,
+}
+
+/// How far the runtime is from its end.
+pub(crate) const OPEN: u32 = 0;
+/// No more spawns; every task is dropped instead of polled.
+pub(crate) const CLOSING: u32 = 1;
+/// Every task is gone; Ms and sysmon end.
+pub(crate) const EXITING: u32 = 2;
+
+pub(crate) struct Sched {
+    pub(crate) config: Config,
+    pub(crate) hooks: Hooks,
+    allp: Box<[OnceLock<Box<P>>]>,
+    gomaxprocs: AtomicU32,
+    pub(crate) idle: Idle,
+    pub(crate) idlep_mask: PMask,
+    pub(crate) timerp_mask: PMask,
+    inner: Mutex<Inner>,
+    pub(crate) injector: Injector,
+    pub(crate) registry: Registry,
+    pub(crate) goids: AtomicU64,
+    /// Who is counted where no P is at hand.
+    pub(crate) foreign_spawned: Counter,
+    pub(crate) foreign_finished: Counter,
+    /// Tasks that were dropped before their end.
+    pub(crate) cancelled: Counter,
+    pub(crate) phase: AtomicU32,
+    // The netpoller (netpoll.rs).
+    pub(crate) reactor: Arc<Reactor>,
+    /// 0: an M is blocked in the netpoller; else when it was last polled.
+    pub(crate) lastpoll: AtomicU64,
+    /// Until when the blocked poller sleeps; 0: for ever.
+    pub(crate) poll_until: AtomicU64,
+    // sysmon (sysmon.rs).
+    pub(crate) sysmon_waits: AtomicBool,
+    pub(crate) sysmon_note: Note,
+    pub(crate) handoffs: Counter,
+    pub(crate) preemptions: Counter,
+    pub(crate) thread_failures: Counter,
+    // Stopping the world (stw.rs).
+    /// Held by whoever stops the world or takes a P out of a poll.
+    pub(crate) world: Mutex<()>,
+    pub(crate) stop_wanted: AtomicBool,
+    pub(crate) stop_note: Note,
+    /// Every M that lives, for sysmon and dumps.
+    pub(crate) allm: Mutex<Vec<Arc<MShared>>>,
+    pub(crate) started: u64,
+    coarse: AtomicU32,
+    // Virtual time (virtual_time.rs).
+    /// The stopped clock's reading; 0: the clock runs.
+    pub(crate) virtual_now: AtomicU64,
+    /// What a clock that runs again is ahead of the real one.
+    pub(crate) clock_ahead: AtomicU64,
+}
+
+/// What the scheduler lock protects.
+pub(crate) struct Inner {
+    pidle: Vec<u32>,
+    pub(crate) midle: Vec<Arc<MShared>>,
+    /// Ms that live, and those that are about to be created.
+    pub(crate) mcount: u32,
+    pub(crate) next_mid: u32,
+    pub(crate) threads: Vec<std::thread::JoinHandle<()>>,
+    pub(crate) warned_exhausted: bool,
+    /// Ps that a stopper still waits for.
+    pub(crate) stopwait: u32,
+}
+
+impl Sched {
+    pub(crate) fn new(config: Config, hooks: Hooks, reactor: Arc<Reactor>) -> Sched {
+        let now = clock::nanotime();
+        let procs = config.procs;
+        let sched = Sched {
+            config,
+            hooks,
+            allp: (0..MAX_PROCS).map(|_| OnceLock::new()).collect(),
+            gomaxprocs: AtomicU32::new(procs),
+            idle: Idle::new(),
+            idlep_mask: PMask::new(MAX_PROCS),
+            timerp_mask: PMask::new(MAX_PROCS),
+            inner: Mutex::new(Inner {
+                pidle: Vec::new(),
+                midle: Vec::new(),
+                mcount: 0,
+                next_mid: 0,
+                threads: Vec::new(),
+                warned_exhausted: false,
+                stopwait: 0,
+            }),
+            injector: Injector::new(),
+            registry: Registry::new(),
+            goids: AtomicU64::new(1),
+            foreign_spawned: Counter::default(),
+            foreign_finished: Counter::default(),
+            cancelled: Counter::default(),
+            phase: AtomicU32::new(OPEN),
+            reactor,
+            lastpoll: AtomicU64::new(now),
+            poll_until: AtomicU64::new(0),
+            sysmon_waits: AtomicBool::new(false),
+            sysmon_note: Note::new(),
+            handoffs: Counter::default(),
+            preemptions: Counter::default(),
+            thread_failures: Counter::default(),
+            world: Mutex::new(()),
+            stop_wanted: AtomicBool::new(false),
+            stop_note: Note::new(),
+            allm: Mutex::new(Vec::new()),
+            started: now,
+            coarse: AtomicU32::new((now / 1_000_000) as u32),
+            virtual_now: AtomicU64::new(0),
+            clock_ahead: AtomicU64::new(0),
+        };
+        {
+            // High ids first, so that the low ones end on top of the stack.
+            let mut guard = sched.lock();
+            for id in (0..procs).rev() {
+                sched.allp[id as usize].get_or_init(|| Box::new(P::new(id)));
+                guard.pidle_put(sched.p(id));
+            }
+        }
+        sched
+    }
+
+    pub(crate) fn lock(&self) -> SchedGuard<'_> {
+        SchedGuard {
+            sched: self,
+            inner: lock(&self.inner),
+        }
+    }
+
+    pub(crate) fn procs(&self) -> u32 {
+        self.gomaxprocs.load(Ordering::Relaxed) // ord: changes only while the world stands still
+    }
+
+    /// The P with this id; it exists since the id was below `gomaxprocs`.
+    pub(crate) fn p(&self, id: u32) -> &P {
+        self.allp[id as usize]
+            .get()
+            .expect("gmp: a P below gomaxprocs exists")
+    }
+
+    /// All Ps below `gomaxprocs`.
+    pub(crate) fn all_ps(&self) -> impl Iterator<Item = &P> {
+        (0..self.procs()).map(|id| self.p(id))
+    }
+
+    /// Creates the P with this id, if it is new.
+    pub(crate) fn make_p(&self, id: u32) {
+        self.allp[id as usize].get_or_init(|| Box::new(P::new(id)));
+    }
+
+    /// The world stands still.
+    pub(crate) fn set_gomaxprocs(&self, procs: u32) {
+        self.gomaxprocs.store(procs, Ordering::Release); // ord: after the Ps exist
+    }
+
+    pub(crate) fn stop_is_wanted(&self) -> bool {
+        self.stop_wanted.load(Ordering::Relaxed) // ord: hint; the lock decides
+    }
+
+    pub(crate) fn is_exiting(&self) -> bool {
+        self.phase() == EXITING
+    }
+
+    /// The runtime's clock, which tests may stop.
+    pub(crate) fn nanotime(&self) -> u64 {
+        match self.virtual_now.load(Ordering::Acquire) {
+            0 => clock::nanotime().saturating_add(self.clock_ahead.load(Ordering::Relaxed)),
+            stopped => stopped, // ord: set by pause and advance
+        }
+    }
+
+    /// Milliseconds, as read by whoever looked at the clock last.
+    pub(crate) fn coarse_ms(&self) -> u32 {
+        self.coarse.load(Ordering::Relaxed) // ord: for people
+    }
+
+    pub(crate) fn set_coarse(&self, now: u64) {
+        self.coarse
+            .store((now / 1_000_000) as u32, Ordering::Relaxed); // ord: for people
+    }
+
+    /// The real clock.
+    pub(crate) fn real_nanotime(&self) -> u64 {
+        clock::nanotime()
+    }
+
+    pub(crate) fn go117(&self) -> bool {
+        self.config.rules == Rules::Go117
+    }
+
+    pub(crate) fn phase(&self) -> u32 {
+        self.phase.load(Ordering::Acquire) // ord: sees what led to the phase
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.phase() != OPEN
+    }
+
+    /// Tasks spawned and not ended. Exact when nothing moves; `finished` is read
+    /// first, so equality means that at one moment there was none.
+    pub(crate) fn live_tasks(&self) -> u64 {
+        let ps = || (0..MAX_PROCS).map_while(|id| self.allp[id].get());
+        let finished =
+            self.foreign_finished.get() + ps().map(|p| p.stats.finished.get()).sum::<u64>();
+        let spawned = self.foreign_spawned.get() + ps().map(|p| p.stats.spawned.get()).sum::<u64>();
+        spawned.saturating_sub(finished)
+    }
+
+    /// Tasks that have ended, in whatever way.
+    pub(crate) fn ended_tasks(&self) -> u64 {
+        let ps = (0..MAX_PROCS).map_while(|id| self.allp[id].get());
+        self.foreign_finished.get() + ps.map(|p| p.stats.finished.get()).sum::<u64>()
+    }
+
+    /// The tasks that are inside a poll, a line each.
+    pub(crate) fn running_dump(&self) -> Vec<String> {
+        let ms = lock(&self.allm);
+        let running = ms.iter().filter_map(|mp| {
+            let goid = mp.goid.load(Ordering::Relaxed); // ord: for people
+            let site = crate::leaf::location_of(mp.spawn_loc.load(Ordering::Relaxed)); // ord: as above
+            (goid != 0).then(|| {
+                let site = site.map_or_else(|| "?".to_owned(), ToString::to_string);
+                format!("goroutine {goid} [running]:\ncreated at {site}")
+            })
+        });
+        running.collect()
+    }
+
+    /// A goid for a task that is spawned without a P.
+    pub(crate) fn foreign_goid(&self) -> u64 {
+        self.goids.fetch_add(1, Ordering::Relaxed) // ord: uniqueness is all
+    }
+
+    pub(crate) fn wake_sysmon(&self) {
+        // ord: form R with sysmon's own swap; a missed one costs one sysmon period
+        if self.sysmon_waits.load(Ordering::Acquire)
+            && self.sysmon_waits.swap(false, Ordering::AcqRel)
+        {
+            self.sysmon_note.wake();
+        }
+    }
+}
+
+impl std::fmt::Debug for Sched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sched")
+            .field("procs", &self.procs())
+            .field("idle", &self.idle)
+            .field("injector", &self.injector.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The scheduler lock, held.
+pub(crate) struct SchedGuard<'a> {
+    sched: &'a Sched,
+    pub(crate) inner: MutexGuard<'a, Inner>,
+}
+
+impl<'a> SchedGuard<'a> {
+    /// Puts a P that nobody has on the idle list (R-P-3).
+    pub(crate) fn pidle_put(&mut self, pp: &P) {
+        debug_assert!(pp.runq.is_empty(), "gmp: pidleput: P has runnable tasks");
+        pp.set_status(PIDLE);
+        pp.m.store(0, Ordering::Release); // ord: with the status
+        if pp.timers.next() == 0 {
+            self.sched.timerp_mask.clear(pp.id);
+        }
+        self.sched.idlep_mask.set(pp.id);
+        self.inner.pidle.push(pp.id);
+        self.sched.idle.p_idle();
+    }
+
+    /// Takes the P that went idle last.
+    pub(crate) fn pidle_get(&mut self) -> Option<&'a P> {
+        let id = self.inner.pidle.pop()?;
+        let pp = self.sched.p(id);
+        self.sched.timerp_mask.set(id);
+        self.sched.idlep_mask.clear(id);
+        self.sched.idle.p_busy();
+        pp.set_status(PRUNNING);
+        // Every end of idleness may be the end of sysmon's deep sleep: a poll
+        // that an event started makes no system call that would wake it.
+        self.sched.wake_sysmon();
+        Some(pp)
+    }
+
+    /// As [`SchedGuard::pidle_get`] for somebody who knows of work: if there is
+    /// no P, whoever drops one next must search first (L-3).
+    pub(crate) fn pidle_get_spinning(&mut self) -> Option<&'a P> {
+        let pp = self.pidle_get();
+        if pp.is_none() {
+            self.sched.idle.set_need_spinning();
+        }
+        pp
+    }
+
+    pub(crate) fn idle_ps(&self) -> usize {
+        self.inner.pidle.len()
+    }
+}

@@ -1,0 +1,234 @@
+//! Stopping and starting the world, and changing its size (R-STW-1…4, R-P-10).
+//!
+//! "Stopped" means that the stopper has every P. An M in the scheduler gives its
+//! P up at the top of its round; an M inside a poll is asked to give way, and if
+//! it does not answer, its P is taken as sysmon would take it, and the poll goes
+//! on without one. So a stop never waits for a long poll.
+
+use std::time::Duration;
+
+use crate::fence::Take;
+use crate::m::{self, M, MShared, start_m, wake_p};
+use crate::p::{P, PDEAD, PGCSTOP};
+use crate::preempt;
+use crate::sched::{MAX_PROCS, Sched, SchedGuard};
+use crate::sync::{Arc, MutexGuard, Ordering, lock};
+
+/// Time between two requests to Ps that have not stopped (R-STW-2).
+const RETRY: Duration = Duration::from_micros(100);
+/// Requests before a P is taken out of a poll that does not answer.
+const PATIENCE: u32 = 3;
+
+/// The stopped world. Dropping it starts the world.
+pub(crate) struct WorldStopped<'a> {
+    sched: &'a Arc<Sched>,
+    procs: u32,
+    /// The P that the stopper itself has, if it is an M with one.
+    own: Option<u32>,
+    _world: MutexGuard<'a, ()>,
+}
+
+/// Stops the world; blocks until it stands. A second stopper waits.
+pub(crate) fn stop_the_world(sched: &Arc<Sched>) -> WorldStopped<'_> {
+    let world = lock(&sched.world);
+    // sysmon must not take the stopper's own P in the middle of this.
+    let own = m::with_current(|m| {
+        let m = m.filter(|m| Arc::ptr_eq(&m.sched, sched))?;
+        m.with_p(|pp| pp.map(|pp| pp.id))
+    });
+    {
+        let mut guard = sched.lock();
+        guard.inner.stopwait = sched.procs();
+        sched.stop_wanted.store(true, Ordering::SeqCst); // ord: before the Ps are looked at
+        if let Some(own) = own {
+            stopped(&mut guard, sched.p(own));
+        }
+        while let Some(pp) = guard.pidle_get() {
+            stopped(&mut guard, pp);
+        }
+    }
+    let mut tries = 0;
+    loop {
+        if sched.lock().inner.stopwait == 0 {
+            break;
+        }
+        for pp in sched.all_ps().filter(|pp| Some(pp.id) != own) {
+            ask(sched, pp, tries >= PATIENCE);
+        }
+        tries += 1;
+        sched.stop_note.sleep_for(Some(RETRY));
+    }
+    WorldStopped {
+        sched,
+        procs: sched.procs(),
+        own,
+        _world: world,
+    }
+}
+
+/// Asks the M of a running P to stop, or takes the P.
+fn ask(sched: &Sched, pp: &P, take: bool) {
+    let Some(mp) = owner(sched, pp) else { return };
+    preempt::preempt_one(pp, &mp);
+    let in_syscall = mp.syscalls.load(Ordering::Relaxed) > 0; // ord: hint
+    if (take || in_syscall)
+        && let Some(pp) = take_p(sched, &mp)
+    {
+        stopped(&mut sched.lock(), pp);
+    }
+}
+
+/// The M that has `pp` at this moment.
+pub(crate) fn owner(sched: &Sched, pp: &P) -> Option<Arc<MShared>> {
+    let id = pp.m.load(Ordering::Acquire).checked_sub(1)?; // ord: hint; take_p looks again
+    lock(&sched.allm).iter().find(|m| m.id == id).cloned()
+}
+
+/// Takes the P of an M that is inside a poll. The caller holds `Sched::world`, so
+/// there is one taker at a time and none while the world is stopped.
+pub(crate) fn take_p<'a>(sched: &'a Sched, mp: &MShared) -> Option<&'a P> {
+    if mp.fence.take(2000) == Take::Kept {
+        return None;
+    }
+    // Which P that is, only the M's own word says: it may have changed since the
+    // caller looked.
+    let id = mp.p.swap(0, Ordering::AcqRel).checked_sub(1); // ord: sees acquire_p
+    let pp = sched.p(id.expect("gmp: a P was taken from an M without one"));
+    pp.m.store(0, Ordering::Release); // ord: before it gets another M
+    Some(pp)
+}
+
+fn stopped(guard: &mut SchedGuard<'_>, pp: &P) {
+    pp.set_status(PGCSTOP);
+    guard.inner.stopwait -= 1;
+}
+
+/// An M at the top of its round while a stop is wanted: gives its P up
+/// (R-STW-3). It is not spinning afterwards and has no P.
+pub(crate) fn gcstop_m(m: &M) {
+    if m.spinning.replace(false) {
+        // No second look: the world is restarted with a wake-up.
+        m.sched.idle.leave_spinning();
+    }
+    let mut guard = m.sched.lock();
+    let pp = m.release_p();
+    if m.sched.stop_is_wanted() {
+        stopped_by_m(&m.sched, &mut guard, pp);
+        return;
+    }
+    // The world was started again in between.
+    drop(guard);
+    m::handoff_p(&m.sched, pp);
+}
+
+fn stopped_by_m(sched: &Sched, guard: &mut SchedGuard<'_>, pp: &P) {
+    stopped(guard, pp);
+    if guard.inner.stopwait == 0 {
+        sched.stop_note.wake();
+    }
+}
+
+/// `handoff_p` while a stop is wanted. True: the P has stopped.
+pub(crate) fn stop_handed_off(sched: &Sched, guard: &mut SchedGuard<'_>, pp: &P) -> bool {
+    if !sched.stop_is_wanted() {
+        return false;
+    }
+    stopped_by_m(sched, guard, pp);
+    true
+}
+
+impl WorldStopped<'_> {
+    /// The number of Ps that the world starts with.
+    pub(crate) fn set_procs(&mut self, procs: u32) {
+        self.procs = procs.clamp(1, MAX_PROCS as u32);
+    }
+}
+
+impl Drop for WorldStopped<'_> {
+    fn drop(&mut self) {
+        let sched = self.sched;
+        let before = sched.procs();
+        let mut busy = Vec::new();
+        {
+            let mut guard = sched.lock();
+            for id in before..self.procs {
+                sched.make_p(id);
+            }
+            // The head of the global queue: what dead Ps had goes before what
+            // waited there, each P's own order kept, runnext first (R-P-10).
+            if self.procs < before {
+                let mut first = Vec::new();
+                for id in (self.procs..before).rev() {
+                    let pp = sched.p(id);
+                    let mut own = Vec::new();
+                    pp.runq.drain(|gp| own.push(gp));
+                    first.extend(own);
+                    pp.set_status(PDEAD);
+                }
+                sched.injector.push_front(first);
+            }
+            sched.set_gomaxprocs(self.procs);
+            for id in self.procs..before {
+                sched.p(0).timers.take_from(&sched.p(id).timers);
+                sched.timerp_mask.clear(id);
+                sched.idlep_mask.clear(id);
+            }
+            sched.stop_wanted.store(false, Ordering::SeqCst); // ord: under the lock
+            for id in (0..self.procs).rev() {
+                if self.own == Some(id) {
+                    sched.p(id).set_status(crate::p::PRUNNING);
+                    continue;
+                }
+                let pp = sched.p(id);
+                if pp.has_work() {
+                    busy.push(pp);
+                } else {
+                    guard.pidle_put(pp);
+                    if pp.timers.next() != 0 {
+                        sched.timerp_mask.set(id);
+                    }
+                }
+            }
+        }
+        if let Some(own) = self.own.filter(|&own| own >= self.procs) {
+            trade(sched, own);
+        }
+        sched.wake_sysmon();
+        for pp in busy {
+            start_m(sched, Some(pp), false);
+        }
+        // Events and timers that came meanwhile find somebody.
+        let when = sched.earliest_timer();
+        if when != 0 {
+            sched.wake_net_poller(when);
+        }
+        wake_p(sched);
+    }
+}
+
+/// The stopper's own P is gone: it goes on with another one or with none.
+fn trade(sched: &Arc<Sched>, own: u32) {
+    m::with_current(|m| {
+        let Some(m) = m else { return };
+        m.with_p(|pp| {
+            if pp.is_some_and(|pp| pp.id == own) {
+                m.release_p();
+                let next = sched.lock().pidle_get();
+                match next {
+                    Some(next) => m.acquire_p(next),
+                    None => m.shared.fence.lose(),
+                }
+            }
+        });
+    });
+}
+
+/// Changes the number of Ps; the world stops for it. Returns the former number.
+pub(crate) fn set_procs(sched: &Arc<Sched>, procs: u32) -> u32 {
+    let before = sched.procs();
+    if procs != before {
+        let mut world = stop_the_world(sched);
+        world.set_procs(procs);
+    }
+    before
+}

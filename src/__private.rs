@@ -1,0 +1,65 @@
+//! What the macros and the conformance tests call: not part of the interface.
+
+use std::process;
+
+use crate::runtime::Builder;
+
+pub use gmp_executor::testing;
+
+/// What `#[gmp::test]` asks beyond the builder's knobs.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct TestOptions {
+    /// Fail if tasks are left when the test ends.
+    pub leak_check: bool,
+    /// Start with a stopped clock.
+    pub virtual_time: bool,
+}
+
+/// The body of a `#[gmp::main]`.
+pub fn run_main<F: Future>(builder: Builder, future: F) -> F::Output {
+    match builder.build() {
+        Ok(runtime) => {
+            // What the program starts from libraries belongs here as well.
+            let output = runtime.block_on(future);
+            // As in Go, the program ends when main does: the others are not
+            // waited for, only dropped.
+            runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+            output
+        }
+        Err(error) => {
+            eprintln!("gmp: {error}");
+            process::exit(1)
+        }
+    }
+}
+
+/// The body of a `#[gmp::test]`.
+///
+/// # Panics
+/// With the test's own panic, if the runtime cannot start, or if tasks are left
+/// and the test asked for the check.
+pub fn run_test<F: Future>(builder: Builder, options: TestOptions, future: F) -> F::Output {
+    let runtime = match builder.build() {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("gmp: {error}"),
+    };
+    let handle = runtime.handle().clone();
+    let output = runtime.block_on(async move {
+        if options.virtual_time {
+            crate::time::pause();
+        }
+        future.await
+    });
+    if options.leak_check {
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(1);
+        while handle.num_tasks() > 0 && std::time::Instant::now() < patience {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let left = handle.num_tasks();
+        assert_eq!(
+            left, 0,
+            "found unexpected goroutines: {left} tasks are left after the test"
+        );
+    }
+    output
+}

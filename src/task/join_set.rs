@@ -1,0 +1,290 @@
+//! A set of tasks that are awaited in the order in which they end.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use gmp_executor::{WaitReason, leaf};
+
+use super::{AbortHandle, Id, JoinError, JoinHandle};
+use crate::runtime::Handle;
+
+/// Tasks of one output type. Dropping the set aborts them all.
+///
+/// ```
+/// # gmp::block_on(async {
+/// let mut set = gmp::task::JoinSet::new();
+/// for n in 0..3 {
+///     set.spawn(async move { n * n });
+/// }
+/// let mut squares = set.join_all().await;
+/// squares.sort();
+/// assert_eq!(squares, [0, 1, 4]);
+/// # });
+/// ```
+pub struct JoinSet<T> {
+    tasks: HashMap<Id, (JoinHandle<T>, Waker)>,
+    ended: Arc<Ended>,
+}
+
+/// Ids whose handle was woken, and who waits for the next one.
+#[derive(Default)]
+struct Ended {
+    inner: Mutex<EndedInner>,
+}
+
+#[derive(Default)]
+struct EndedInner {
+    ids: VecDeque<Id>,
+    waiter: Option<Waker>,
+}
+
+/// The waker of one handle: notes its id.
+struct Note {
+    id: Id,
+    ended: Arc<Ended>,
+}
+
+impl Ended {
+    fn with<R>(&self, f: impl FnOnce(&mut EndedInner) -> R) -> R {
+        f(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Wake for Note {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let waiter = self.ended.with(|ended| {
+            ended.ids.push_back(self.id);
+            ended.waiter.take()
+        });
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+    }
+}
+
+impl<T: 'static> JoinSet<T> {
+    /// An empty set.
+    pub fn new() -> JoinSet<T> {
+        JoinSet {
+            tasks: HashMap::new(),
+            ended: Arc::default(),
+        }
+    }
+
+    /// How many tasks have not been joined.
+    pub fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Whether every task has been joined.
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// Spawns a task into the set.
+    #[track_caller]
+    pub fn spawn<F>(&mut self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send,
+    {
+        self.insert(super::spawn(future))
+    }
+
+    /// Spawns a task on another runtime into the set.
+    #[track_caller]
+    pub fn spawn_on<F>(&mut self, future: F, handle: &Handle) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send,
+    {
+        self.insert(handle.spawn(future))
+    }
+
+    /// Spawns a task of this thread's `block_on` into the set.
+    ///
+    /// # Panics
+    /// As [`super::spawn_local`].
+    #[track_caller]
+    pub fn spawn_local<F>(&mut self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        self.insert(super::spawn_local(future))
+    }
+
+    /// Runs a closure that may block as a task of the set.
+    #[track_caller]
+    pub fn spawn_blocking<F>(&mut self, f: F) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send,
+    {
+        self.insert(super::spawn_blocking(f))
+    }
+
+    fn insert(&mut self, handle: JoinHandle<T>) -> AbortHandle {
+        let abort = handle.abort_handle();
+        let id = handle.id();
+        let note = Arc::new(Note {
+            id,
+            ended: self.ended.clone(),
+        });
+        // Noted as if it had ended: the first poll registers the waker.
+        note.wake_by_ref();
+        self.tasks.insert(id, (handle, note.into()));
+        abort
+    }
+
+    /// The result of the task that ends next; None if the set is empty.
+    ///
+    /// # Cancel safety
+    /// Yes: a result is taken only when it is returned.
+    pub async fn join_next(&mut self) -> Option<Result<T, JoinError>> {
+        self.join_next_with_id()
+            .await
+            .map(|joined| joined.map(|(_, value)| value))
+    }
+
+    /// As [`JoinSet::join_next`], with the task's id.
+    pub async fn join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
+        std::future::poll_fn(|cx| self.poll_join_next_with_id(cx)).await
+    }
+
+    /// The result of a task that has ended, without waiting.
+    pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
+        let mut cx = Context::from_waker(Waker::noop());
+        match self.poll_ended(&mut cx) {
+            Poll::Ready(Some(joined)) => Some(joined.map(|(_, value)| value)),
+            _ => None,
+        }
+    }
+
+    /// Polls for the next result.
+    #[track_caller]
+    pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
+        self.poll_join_next_with_id(cx)
+            .map(|joined| joined.map(|r| r.map(|(_, value)| value)))
+    }
+
+    /// Polls for the next result, with its id.
+    #[track_caller]
+    pub fn poll_join_next_with_id(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<(Id, T), JoinError>>> {
+        if leaf::poll_check(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let next = self.poll_ended(cx);
+        if next.is_pending() {
+            leaf::park(WaitReason::Join, Location::caller());
+        }
+        next
+    }
+
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<(Id, T), JoinError>>> {
+        loop {
+            if self.tasks.is_empty() {
+                return Poll::Ready(None);
+            }
+            let next = self.ended.with(|ended| {
+                let next = ended.ids.pop_front();
+                if next.is_none() {
+                    ended.waiter = Some(cx.waker().clone());
+                }
+                next
+            });
+            let Some(id) = next else { return Poll::Pending };
+            let Some((handle, waker)) = self.tasks.get_mut(&id) else {
+                continue;
+            };
+            let mut theirs = Context::from_waker(waker);
+            let polled = leaf::unconstrained(|| Pin::new(handle).poll(&mut theirs));
+            if let Poll::Ready(result) = polled {
+                self.tasks.remove(&id);
+                return Poll::Ready(Some(result.map(|value| (id, value))));
+            }
+        }
+    }
+
+    /// Waits for all tasks and returns their outputs in the order of their ends.
+    ///
+    /// # Panics
+    /// With a task's panic, or if one was cancelled.
+    pub async fn join_all(mut self) -> Vec<T> {
+        let mut outputs = Vec::with_capacity(self.len());
+        while let Some(joined) = self.join_next().await {
+            match joined {
+                Ok(output) => outputs.push(output),
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(error) => panic!("{error}"),
+                },
+            }
+        }
+        outputs
+    }
+
+    /// Aborts all tasks; their results can still be joined.
+    pub fn abort_all(&mut self) {
+        for (handle, _) in self.tasks.values() {
+            handle.abort();
+        }
+    }
+
+    /// Aborts all tasks and waits for their ends.
+    pub async fn shutdown(&mut self) {
+        self.abort_all();
+        while self.join_next().await.is_some() {}
+    }
+
+    /// Lets all tasks go on by themselves.
+    pub fn detach_all(&mut self) {
+        self.tasks.clear();
+    }
+}
+
+impl<T> Drop for JoinSet<T> {
+    fn drop(&mut self) {
+        for (handle, _) in self.tasks.values() {
+            handle.abort();
+        }
+    }
+}
+
+impl<T: 'static> Default for JoinSet<T> {
+    fn default() -> JoinSet<T> {
+        JoinSet::new()
+    }
+}
+
+impl<T, F> FromIterator<F> for JoinSet<T>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    fn from_iter<I: IntoIterator<Item = F>>(iter: I) -> JoinSet<T> {
+        let mut set = JoinSet::new();
+        for future in iter {
+            set.spawn(future);
+        }
+        set
+    }
+}
+
+impl<T> fmt::Debug for JoinSet<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinSet")
+            .field("len", &self.tasks.len())
+            .finish_non_exhaustive()
+    }
+}

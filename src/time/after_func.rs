@@ -1,0 +1,117 @@
+//! A function at a later time, Go's `time.AfterFunc`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use gmp_executor::leaf;
+
+use crate::runtime::Handle;
+
+/// Runs `f` in a task of its own after `duration`, on this thread's runtime, else
+/// on the global one. Dropping the returned [`Timer`] does *not* stop it.
+///
+/// ```
+/// use std::time::Duration;
+/// # gmp::block_on(async {
+/// let (done, wait) = futures::channel::oneshot::channel();
+/// gmp::time::after_func(Duration::from_micros(10), move || done.send(7).unwrap());
+/// assert_eq!(wait.await, Ok(7));
+///
+/// let timer = gmp::time::after_func(Duration::from_secs(3600), || unreachable!());
+/// assert!(timer.stop());
+/// assert!(!timer.stop());
+/// # });
+/// ```
+pub fn after_func<F>(duration: Duration, f: F) -> Timer
+where
+    F: FnOnce() + Send + 'static,
+{
+    let shared = Arc::new(Shared {
+        timer: gmp_timers::Timer::new(),
+        handle: Handle::current(),
+        call: Mutex::new(Some(Box::new(f))),
+    });
+    arm(&shared, duration);
+    Timer { shared }
+}
+
+fn arm(shared: &Arc<Shared>, duration: Duration) {
+    let _enter = shared.handle.enter();
+    leaf::arm(
+        &shared.timer,
+        leaf::when(duration),
+        &Waker::from(shared.clone()),
+    );
+}
+
+/// A function that waits for its time; see [`after_func`].
+#[derive(Clone)]
+pub struct Timer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    timer: gmp_timers::Timer,
+    handle: Handle,
+    call: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Shared {
+    fn take(&self) -> Option<Box<dyn FnOnce() + Send>> {
+        self.call
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
+/// The heap's end of it: what fires is a waker, and this one spawns the call, so
+/// that a slow function delays no other timer.
+impl Wake for Shared {
+    fn wake(self: Arc<Self>) {
+        if let Some(call) = self.take() {
+            drop(self.handle.spawn(async move { call() }));
+        }
+    }
+}
+
+impl Timer {
+    /// Stops the timer. True: the function was still waiting and will not run.
+    pub fn stop(&self) -> bool {
+        self.shared.timer.stop();
+        self.shared.take().is_some()
+    }
+
+    /// Moves the time to `duration` from now. True: the function was still
+    /// waiting. One that has run or was stopped does not come back.
+    pub fn reset(&self, duration: Duration) -> bool {
+        let waits = self
+            .shared
+            .call
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some();
+        if waits {
+            let _enter = self.shared.handle.enter();
+            let waker = Waker::from(self.shared.clone());
+            leaf::rearm(&self.shared.timer, leaf::when(duration), &waker);
+        }
+        waits
+    }
+}
+
+impl std::fmt::Debug for Timer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Timer")
+            .field("pending", &self.shared.timer.is_pending())
+            .finish()
+    }
+}
+
+/// Asserts at compile time what callers rely on.
+const _: fn() = || {
+    fn all<T: Send + Sync + Unpin>() {}
+    all::<Timer>();
+    all::<super::Sleep>();
+};

@@ -1,0 +1,155 @@
+//! One timer as a future.
+
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use gmp_executor::{WaitReason, leaf};
+use gmp_timers::{FOREVER, Timer};
+
+use super::Instant;
+
+/// Waits for `duration`. Zero is over at once, without giving way (rule
+/// R-TIMER-11); `Duration::MAX` never ends.
+///
+/// # Cancel safety
+/// Yes: dropping it stops the timer.
+///
+/// ```
+/// # gmp::block_on(async {
+/// gmp::time::sleep(std::time::Duration::from_micros(50)).await;
+/// # });
+/// ```
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    let when = if duration.is_zero() {
+        0
+    } else {
+        leaf::when(duration)
+    };
+    Sleep::at(when, Location::caller())
+}
+
+/// Waits until `deadline`; a moment in the past is over at once.
+///
+/// # Cancel safety
+/// Yes.
+#[track_caller]
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep::at(deadline.as_nanos(), Location::caller())
+}
+
+/// The future of [`sleep`]. `Unpin`, `Send` and `Sync`; after its end it can be
+/// reset and awaited again.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Sleep {
+    timer: Timer,
+    /// Nanoseconds of the runtime's clock; 0: over from the start.
+    when: u64,
+    state: State,
+    location: &'static Location<'static>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    New,
+    Armed,
+    Over,
+}
+
+impl Sleep {
+    fn at(when: u64, location: &'static Location<'static>) -> Sleep {
+        Sleep {
+            timer: Timer::new(),
+            when,
+            state: State::New,
+            location,
+        }
+    }
+
+    /// When it ends or ended.
+    pub fn deadline(&self) -> Instant {
+        Instant::from_nanos(self.when)
+    }
+
+    /// Whether its time has come.
+    pub fn is_elapsed(&self) -> bool {
+        self.state == State::Over || self.when <= leaf::now()
+    }
+
+    /// Moves the deadline, in either direction; a sleep that is over starts
+    /// anew. The task that awaits it need not be woken for it.
+    pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
+        self.get_mut().reset_to(deadline.as_nanos());
+    }
+
+    pub(super) fn reset_to(&mut self, when: u64) {
+        self.when = when;
+        if self.state == State::Armed && self.timer.is_pending() {
+            leaf::move_timer(&self.timer, when);
+        } else {
+            self.state = State::New;
+        }
+    }
+
+    pub(super) fn nanos(&self) -> u64 {
+        self.when
+    }
+
+    pub(super) fn poll_at(
+        &mut self,
+        cx: &mut Context<'_>,
+        location: &'static Location<'static>,
+    ) -> Poll<()> {
+        if self.state == State::Over {
+            return Poll::Ready(());
+        }
+        ready!(leaf::poll_check(cx));
+        match self.state {
+            State::New => {
+                if self.when == 0 || (self.when < FOREVER && self.when <= leaf::now()) {
+                    self.state = State::Over;
+                    return Poll::Ready(());
+                }
+                leaf::arm(&self.timer, self.when, cx.waker());
+                self.state = State::Armed;
+            }
+            _ => self.timer.set_waker(cx.waker()),
+        }
+        if self.timer.fired() {
+            self.state = State::Over;
+            return Poll::Ready(());
+        }
+        if !self.timer.is_pending() {
+            // Fired between the two looks, or stopped by nobody but us: the
+            // second look at `fired` tells which.
+            if self.timer.fired() {
+                self.state = State::Over;
+                return Poll::Ready(());
+            }
+            leaf::arm(&self.timer, self.when, cx.waker());
+        }
+        leaf::park(WaitReason::Sleep, location);
+        Poll::Pending
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let location = this.location;
+        this.poll_at(cx, location)
+    }
+}
+
+impl std::fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sleep")
+            .field("deadline", &self.deadline())
+            .field("state", &self.state)
+            .finish()
+    }
+}

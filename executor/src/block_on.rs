@@ -10,6 +10,7 @@ use std::panic::{Location, resume_unwind};
 use crate::JoinHandle;
 use crate::g::{Extra, ReadyG, join};
 use crate::m::{self, Entered, M, accept_next};
+use crate::netpoll;
 use crate::proc;
 use crate::ready;
 use crate::sched::Sched;
@@ -125,6 +126,9 @@ fn serve(m: &M, first: Option<ReadyG>, done: impl Fn() -> bool) {
         if done() {
             return;
         }
+        if poll_alone(m) {
+            continue;
+        }
         proc::release(m);
         {
             let mut inbox = lock(&m.shared.inbox);
@@ -135,6 +139,62 @@ fn serve(m: &M, first: Option<ReadyG>, done: impl Fn() -> bool) {
         }
         wait_for_p(m);
     }
+}
+
+/// If there is no task but those of this thread, nobody needs the P, and no other
+/// thread need be woken to wait for events and timers: this one does it itself.
+/// False: there are other tasks, or somebody polls already.
+fn poll_alone(m: &M) -> bool {
+    let sched = &m.sched;
+    if sched.live_tasks() != m.live_locals() || !sched.injector.is_empty() {
+        return false;
+    }
+    if let Some(pp) = m.p() {
+        if pp.has_work() || sched.stop_is_wanted() {
+            return false;
+        }
+        sched.lock().pidle_put(m.release_p());
+        // Dropped unsearched: the second look of every dropper.
+        sched.idle.drop_fence();
+        if !sched.injector.is_empty() {
+            proc::wake_p(sched);
+        }
+    }
+    {
+        let mut inbox = lock(&m.shared.inbox);
+        if !inbox.tasks.is_empty() {
+            return true;
+        }
+        inbox.polling = true;
+    }
+    let list = netpoll::block(m, sched.earliest_timer());
+    lock(&m.shared.inbox).polling = false;
+    let Some(list) = list else { return false };
+    let timer = sched.earliest_timer();
+    if timer != 0 && timer <= sched.nanotime() && m.try_acquire_idle() {
+        m.now.set(0);
+        for victim in sched.all_ps() {
+            let own = victim.id == m.must_p().id;
+            proc::check_timers(m, victim, own);
+        }
+        let pp = m.must_p();
+        let mut ready = Vec::new();
+        pp.runq.drain(|gp| ready.push(gp));
+        sort_out(m, ready);
+    }
+    sort_out(m, list);
+    true
+}
+
+/// Keeps the tasks of this M and gives the others to the injector.
+fn sort_out(m: &M, list: Vec<ReadyG>) {
+    let (mine, others): (Vec<_>, Vec<_>) = list.into_iter().partition(|gp| {
+        gp.header()
+            .home()
+            .is_some_and(|home| home.id == m.shared.id)
+    });
+    lock(&m.shared.inbox).tasks.extend(mine);
+    ready::inject_glist(&m.sched, None, others.into_iter());
 }
 
 /// Every P is busy: the task waits its turn in the global queue, and whoever

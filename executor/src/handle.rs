@@ -20,7 +20,30 @@ use crate::stw;
 use crate::sync::Arc;
 
 thread_local! {
-    static ENTERED: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
+    static ENTERED: RefCell<Entered> = const { RefCell::new(Entered::new()) };
+}
+
+/// The runtimes that this thread has entered, each with the number of its guard.
+struct Entered {
+    handles: Vec<(u64, Handle)>,
+    next: u64,
+}
+
+impl Entered {
+    const fn new() -> Entered {
+        Entered {
+            handles: Vec::new(),
+            next: 0,
+        }
+    }
+
+    /// Calls `f` with this thread's list. None: the thread is about to end and
+    /// its list is gone; a destructor of another thread-local is asking.
+    fn with<R>(f: impl FnOnce(&mut Entered) -> R) -> Option<R> {
+        ENTERED
+            .try_with(|entered| f(&mut entered.borrow_mut()))
+            .ok()
+    }
 }
 
 static GLOBAL: OnceLock<Runtime> = OnceLock::new();
@@ -54,7 +77,7 @@ impl Handle {
     /// If no task runs here and no runtime was entered.
     pub fn try_current() -> Result<Handle, TryCurrentError> {
         m::with_current(|m| m.map(|m| Handle::new(m.sched.clone())))
-            .or_else(|| ENTERED.with_borrow(|entered| entered.last().cloned()))
+            .or_else(|| Entered::with(|e| e.handles.last().map(|(_, h)| h.clone())).flatten())
             .ok_or(TryCurrentError(()))
     }
 
@@ -127,11 +150,17 @@ impl Handle {
         block_on::block_on(&self.sched, future, Location::caller())
     }
 
-    /// Makes this the thread's runtime until the guard is dropped.
+    /// Makes this the thread's runtime until the guard is dropped. Does nothing
+    /// in the destructors of a thread that ends.
     pub fn enter(&self) -> EnterGuard<'_> {
-        ENTERED.with_borrow_mut(|entered| entered.push(self.clone()));
+        let id = Entered::with(|entered| {
+            entered.next += 1;
+            entered.handles.push((entered.next, self.clone()));
+            entered.next
+        });
         EnterGuard {
-            handle: self,
+            id,
+            runtime: PhantomData,
             not_send: PhantomData,
         }
     }
@@ -214,18 +243,23 @@ impl std::error::Error for TryCurrentError {}
 /// any order; the latest that is left counts.
 #[derive(Debug)]
 pub struct EnterGuard<'a> {
-    handle: &'a Handle,
+    id: Option<u64>,
+    runtime: PhantomData<&'a Handle>,
     // The list belongs to this thread.
     not_send: PhantomData<*const ()>,
 }
 
 impl Drop for EnterGuard<'_> {
     fn drop(&mut self) {
-        ENTERED.with_borrow_mut(|entered| {
-            if let Some(at) = entered.iter().rposition(|h| h.same_runtime(self.handle)) {
-                entered.remove(at);
-            }
+        let left = Entered::with(|entered| {
+            let at = entered
+                .handles
+                .iter()
+                .rposition(|(id, _)| Some(*id) == self.id)?;
+            Some(entered.handles.remove(at))
         });
+        // The last handle of a runtime may end here: outside the borrow.
+        drop(left);
     }
 }
 

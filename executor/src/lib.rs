@@ -27,6 +27,8 @@ mod block_on;
 mod builder;
 #[cfg(not(loom))]
 mod clock;
+#[cfg(all(test, not(loom)))]
+mod conformance;
 mod fence;
 mod g;
 #[cfg(not(loom))]

@@ -59,6 +59,8 @@ pub(crate) struct MShared {
 pub(crate) struct Inbox {
     pub(crate) tasks: VecDeque<ReadyG>,
     pub(crate) waiting: bool,
+    /// The M blocks in the netpoller itself: a task for it breaks that.
+    pub(crate) polling: bool,
 }
 
 impl MShared {
@@ -262,6 +264,15 @@ impl M {
             self.acquire_p(pp);
         }
         pp.is_some()
+    }
+
+    /// Tasks of `spawn_local` that have not ended.
+    pub(crate) fn live_locals(&self) -> u64 {
+        let locals = self.locals.borrow();
+        locals
+            .iter()
+            .filter(|g| !g.header().state.load().is_dead())
+            .count() as u64
     }
 
     /// The clock, read at most once a round.

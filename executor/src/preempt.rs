@@ -100,8 +100,16 @@ mod os {
 
     use super::MARGIN;
 
-    /// The lowest address that leaves room for a panic.
+    /// The lowest address that leaves room for a panic. Asked once a thread: for
+    /// the main thread the answer is read from a file.
     pub(crate) fn stack_floor() -> usize {
+        thread_local! {
+            static FLOOR: usize = ask();
+        }
+        FLOOR.with(|floor| *floor)
+    }
+
+    fn ask() -> usize {
         let mut attr = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
         // SAFETY: plain call.
         let me = unsafe { libc::pthread_self() };

@@ -36,21 +36,26 @@ const FAIRNESS: u32 = 61;
 
 /// The life of a worker M: rounds until the runtime ends or the M is not needed.
 pub(crate) fn schedule(m: &M) {
-    loop {
-        if m.p().is_none() && !m.try_acquire_idle() && !stop_m(m) {
-            return;
-        }
-        let Some((gp, inherit)) = find_runnable(m) else {
-            return;
-        };
-        if m.spinning.get() {
-            reset_spinning(m);
-        }
-        match gp.header().home() {
-            Some(home) if home.id != m.shared.id => hand_home(m, gp),
-            _ => execute(m, gp, inherit),
-        }
+    while round(m) {}
+}
+
+/// One round: gets a P, finds a task and polls it. False: the M ends.
+#[inline]
+pub(crate) fn round(m: &M) -> bool {
+    if m.p().is_none() && !m.try_acquire_idle() && !stop_m(m) {
+        return false;
     }
+    let Some((gp, inherit)) = find_runnable(m) else {
+        return false;
+    };
+    if m.spinning.get() {
+        reset_spinning(m);
+    }
+    match gp.header().home() {
+        Some(home) if home.id != m.shared.id => hand_home(m, gp),
+        _ => execute(m, gp, inherit),
+    }
+    true
 }
 
 /// A spinner found work: it stops spinning and passes the baton (R-SPIN-4).
@@ -75,7 +80,7 @@ fn hand_home(m: &M, gp: ReadyG) {
 
 /// What to run next, and whether it inherits the slice. None: this M ends. The
 /// M has a P when it is called and when it returns a task.
-fn find_runnable(m: &M) -> Option<(ReadyG, bool)> {
+pub(crate) fn find_runnable(m: &M) -> Option<(ReadyG, bool)> {
     let sched = &m.sched;
     let mut first = true;
     loop {

@@ -80,6 +80,9 @@ fn send_home(sched: &Sched, gp: ReadyG, here: Option<u32>) -> Option<ReadyG> {
         home.start_with(Some(pp), false);
     } else {
         inbox.tasks.push_back(gp);
+        if inbox.polling {
+            sched.reactor.wake();
+        }
     }
     None
 }

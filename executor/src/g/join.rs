@@ -24,39 +24,34 @@ use super::state::{OnWake, Snapshot};
 /// Why a task gave no output: it was cancelled, or it panicked.
 pub struct JoinError {
     id: u64,
-    repr: Repr,
+    /// None: cancelled. Boxed, because every task has room for it; the mutex
+    /// makes it Sync, which a bare payload is not.
+    panic: Option<Box<Payload>>,
 }
 
-enum Repr {
-    Cancelled,
-    // The mutex makes the error Sync, which a bare payload is not.
-    Panic(crate::sync::Mutex<Box<dyn Any + Send>>),
-}
+type Payload = crate::sync::Mutex<Box<dyn Any + Send>>;
 
 impl JoinError {
     pub(crate) fn cancelled(id: u64) -> JoinError {
-        JoinError {
-            id,
-            repr: Repr::Cancelled,
-        }
+        JoinError { id, panic: None }
     }
 
     pub(crate) fn panicked(id: u64, payload: Box<dyn Any + Send>) -> JoinError {
         JoinError {
             id,
-            repr: Repr::Panic(crate::sync::Mutex::new(payload)),
+            panic: Some(Box::new(crate::sync::Mutex::new(payload))),
         }
     }
 
     /// Whether the task was cancelled: by `abort`, by shutdown, or because its
     /// runtime had shut down before it was spawned.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.repr, Repr::Cancelled)
+        self.panic.is_none()
     }
 
     /// Whether the task panicked.
     pub fn is_panic(&self) -> bool {
-        matches!(self.repr, Repr::Panic(_))
+        self.panic.is_some()
     }
 
     /// The panic's payload, unchanged.
@@ -76,11 +71,11 @@ impl JoinError {
     /// # Errors
     /// The error itself if the task was cancelled.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
-        match self.repr {
-            Repr::Panic(payload) => Ok(payload
+        match self.panic {
+            Some(payload) => Ok(payload
                 .into_inner()
                 .unwrap_or_else(std::sync::PoisonError::into_inner)),
-            Repr::Cancelled => Err(self),
+            None => Err(self),
         }
     }
 
@@ -92,9 +87,9 @@ impl JoinError {
 
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.repr {
-            Repr::Cancelled => write!(f, "task {} was cancelled", self.id),
-            Repr::Panic(payload) => {
+        match &self.panic {
+            None => write!(f, "task {} was cancelled", self.id),
+            Some(payload) => {
                 write!(f, "task {} panicked", self.id)?;
                 match panic_message(&**crate::sync::lock(payload)) {
                     Some(message) => write!(f, " with message {message:?}"),

@@ -1,0 +1,14 @@
+//! The rules, one test a number of the rule sheet, on worlds that are built by
+//! hand: Ps and Ms as values of the test, no thread but the test's own, so each
+//! step happens when the test says so.
+//!
+//! What only a whole runtime shows (time, several threads) is in the workspace's
+//! `tests/conformance`.
+
+mod kit;
+mod preempt;
+mod queues;
+mod races;
+mod spin;
+mod steal;
+mod timers;

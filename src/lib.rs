@@ -27,6 +27,7 @@
 
 extern crate self as gmp;
 
+pub mod profiler;
 pub mod runtime;
 pub mod task;
 pub mod time;

@@ -23,6 +23,7 @@
 //! Between polls `in_runtime` stays 1: the scheduler's own code owns its P for
 //! good, and a taker that meets it gives up after a short wait.
 
+use crate::mutant::{self, Mutant};
 use crate::sync::{AtomicU32, Ordering, spin_hint};
 
 const OWNED: u32 = 0;

@@ -38,6 +38,18 @@ pub fn park(reason: WaitReason, location: &'static Location<'static>) {
     });
 }
 
+/// Gives the running task a set of labels, by its number in a table of the
+/// caller's; its children inherit it. Returns the former one.
+pub fn set_labels(labels: u32) -> u32 {
+    m::with_current(|m| {
+        // SAFETY: the running task outlives the call that it makes.
+        let Some(task) = m.and_then(|m| unsafe { m.curg.get().as_ref() }) else { return 0 };
+        let before = task.park.labels();
+        task.park.set_labels(labels);
+        before
+    })
+}
+
 /// Whether the running task was asked to give way.
 pub fn preempt_wanted() -> bool {
     preempt::wanted()

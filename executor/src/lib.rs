@@ -44,6 +44,9 @@ mod m;
 mod mask;
 #[cfg(not(loom))]
 mod metrics;
+#[cfg(all(test, loom))]
+mod models;
+mod mutant;
 #[cfg(not(loom))]
 mod netpoll;
 #[cfg(not(loom))]
@@ -69,9 +72,13 @@ mod sched;
 #[cfg(not(loom))]
 mod schedtrace;
 #[cfg(not(loom))]
+pub mod snapshot;
+#[cfg(not(loom))]
 mod steal;
 #[cfg(not(loom))]
 mod stw;
+#[cfg(not(loom))]
+pub mod suspend;
 mod sync;
 #[cfg(not(loom))]
 mod syscall;

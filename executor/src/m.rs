@@ -82,6 +82,16 @@ impl MShared {
         }
     }
 
+    /// Whether it polls the task `id` now.
+    pub(crate) fn polls(&self, id: u64) -> bool {
+        self.goid.load(Ordering::Relaxed) == id // ord: for people
+    }
+
+    /// Whether it is in a blocking section.
+    pub(crate) fn blocks(&self) -> bool {
+        self.syscalls.load(Ordering::Relaxed) > 0 // ord: hint
+    }
+
     /// Hands a P over and wakes the M. The caller took the M off the idle list,
     /// or found it waiting for its own tasks.
     pub(crate) fn start_with(&self, pp: Option<&P>, spinning: bool) {

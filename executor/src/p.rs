@@ -49,7 +49,6 @@ pub(crate) struct PStats {
     pub(crate) global_takes: Counter,
     pub(crate) polls: Counter,
     pub(crate) spins: Counter,
-    pub(crate) preempted: Counter,
     pub(crate) timers_fired: Counter,
 }
 

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::mutant::{self, Mutant};
 use crate::sync::{AtomicU32, Ordering};
 
 const CLEAR: u32 = 0;
@@ -27,6 +28,10 @@ impl Note {
 
     /// Sets the note and wakes its sleeper. Setting a set note does nothing.
     pub(crate) fn wake(&self) {
+        // ord: a mutant
+        if mutant::is(Mutant::WakeOnlyASleeper) && self.word.load(Ordering::Acquire) != ASLEEP {
+            return;
+        }
         // ord: publishes what the waker wrote before (nextp); pairs with sleep; model note
         if self.word.swap(SET, Ordering::AcqRel) == ASLEEP {
             futex::wake(&self.word);
@@ -40,7 +45,10 @@ impl Note {
 
     /// As [`Note::sleep`] for at most `timeout`; true if the note was set.
     pub(crate) fn sleep_for(&self, timeout: Option<Duration>) -> bool {
-        // ord: sees the waker's writes when it finds SET; pairs with wake
+        if mutant::is(Mutant::SleepUnchecked) {
+            self.word.store(ASLEEP, Ordering::Relaxed); // ord: a mutant
+        }
+        // ord: nothing to see yet: the swap below sees the waker's writes
         if self
             .word
             .compare_exchange(CLEAR, ASLEEP, Ordering::AcqRel, Ordering::Acquire)
@@ -48,7 +56,7 @@ impl Note {
         {
             futex::wait(&self.word, ASLEEP, timeout);
         }
-        // ord: as above
+        // ord: sees the waker's writes (nextp) when it finds SET; pairs with wake; model note
         let was = self.word.swap(CLEAR, Ordering::AcqRel);
         was == SET
     }
@@ -126,8 +134,9 @@ mod futex {
 
     use crate::sync::{AtomicU32, Ordering, spin_hint};
 
-    pub(super) fn wait(word: &AtomicU32, expected: u32, _: Option<Duration>) {
-        while word.load(Ordering::Relaxed) == expected {
+    pub(super) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
+        // A time-out may strike at any moment, so also at once.
+        while timeout.is_none() && word.load(Ordering::Relaxed) == expected {
             spin_hint();
         }
     }

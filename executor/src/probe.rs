@@ -97,10 +97,8 @@ pub(crate) struct ParkRecord {
     location: AtomicPtr<Location<'static>>,
     since_ms: AtomicU32,
     reason: AtomicU8,
-    /// The snapshot word of the profiler.
-    pub(crate) profiled: AtomicU32,
-    /// Interned set of labels.
-    pub(crate) labels: AtomicU32,
+    /// The interned set of labels, inherited by children (R-G-5); 0: none.
+    labels: AtomicU32,
 }
 
 impl ParkRecord {
@@ -109,7 +107,6 @@ impl ParkRecord {
             location: AtomicPtr::new(ptr::null_mut()),
             since_ms: AtomicU32::new(0),
             reason: AtomicU8::new(WaitReason::Foreign as u8),
-            profiled: AtomicU32::new(0),
             labels: AtomicU32::new(0),
         }
     }
@@ -119,6 +116,14 @@ impl ParkRecord {
         self.location.store(location, Ordering::Relaxed); // ord: published by edge 3
         self.reason.store(leaf.reason as u8, Ordering::Relaxed); // ord: as above
         self.since_ms.store(since_ms, Ordering::Relaxed); // ord: as above
+    }
+
+    pub(crate) fn labels(&self) -> u32 {
+        self.labels.load(Ordering::Relaxed) // ord: for people
+    }
+
+    pub(crate) fn set_labels(&self, labels: u32) {
+        self.labels.store(labels, Ordering::Relaxed); // ord: for people
     }
 
     pub(crate) fn reason(&self) -> WaitReason {

@@ -29,6 +29,13 @@ pub(crate) fn ready(gp: ReadyG) {
     });
 }
 
+/// Queues a task whose state the caller has just made runnable through a
+/// reference.
+pub(crate) fn ready_won(task: &TaskRef) {
+    // SAFETY: the caller won edge 6.
+    ready(unsafe { ReadyG::from_ptr(task.ptr()) });
+}
+
 /// On an M of the task's own runtime.
 pub(crate) fn ready_here(m: &M, gp: ReadyG) {
     let Some(gp) = send_home(&m.sched, gp, Some(m.shared.id)) else {
@@ -122,7 +129,10 @@ pub(crate) fn inject_glist(
         for _ in 0..n.min(sched.idle.counts().idle as usize) {
             start_m(sched, None, false);
         }
-        return wake_p(sched);
+        if !sched.go117() {
+            wake_p(sched);
+        }
+        return;
     };
     let spread = list.len().min(idle);
     sched.injector.push_all(list.by_ref().take(spread));
@@ -149,20 +159,22 @@ where
 {
     m::with_current(|m| {
         let m = m.filter(|m| Arc::ptr_eq(&m.sched, sched));
-        let parent = m.map_or(0, |m| {
-            // SAFETY: the running task outlives the call that it makes.
-            unsafe { m.curg.get().as_ref() }.map_or(0, |g| g.goid)
-        });
+        // SAFETY: the running task outlives the call that it makes.
+        let parent = m.and_then(|m| unsafe { m.curg.get().as_ref() });
         // Counted before the phase is read: shutdown does the opposite.
         let goid = count_spawn(sched, m);
         let birth = Birth {
             sched: sched_ptr(sched),
             goid,
-            parent,
+            parent: parent.map_or(0, |g| g.goid),
             spawn_loc: location,
             extra,
         };
         let task = cell::allocate(future, birth);
+        if let Some(labels) = parent.map(|g| g.park.labels()).filter(|&labels| labels != 0) {
+            // SAFETY: just allocated.
+            unsafe { task.as_ref() }.park.set_labels(labels);
+        }
         fence::light_fence();
         if sched.phase() != OPEN {
             // SAFETY: nobody has seen the task yet.

@@ -21,6 +21,7 @@
 use std::marker::PhantomData;
 use std::ptr;
 
+use crate::mutant::{self, Mutant};
 use crate::sync::{AtomicPtr, AtomicU32, Ordering};
 
 /// Slots of the ring: 256, Go's `len(p.runq)`; 4 in a model, where each slot
@@ -128,10 +129,14 @@ impl<T: Item> RunQueue<T> {
         // and a plain store would do; a thief may take a non-null one at any
         // moment, hence the swap.
         // ord: publishes the item behind `raw` to the thief that takes runnext;
-        // pairs with take_runnext; model steals_runnext_once
+        // pairs with take_runnext; model runnext_once
         let old = if self.runnext.load(Ordering::Relaxed).is_null() {
             self.runnext.store(raw, Ordering::Release);
             ptr::null_mut()
+        } else if mutant::is(Mutant::KickByLoadAndStore) {
+            let old = self.runnext.load(Ordering::Acquire); // ord: a mutant
+            self.runnext.store(raw, Ordering::Release); // ord: a mutant
+            old
         } else {
             self.runnext.swap(raw, Ordering::AcqRel)
         };
@@ -149,7 +154,12 @@ impl<T: Item> RunQueue<T> {
             // with the head exchange in get and grab; model each_g_once
             let head = self.head.load(Ordering::Acquire);
             let tail = self.tail.load(Ordering::Relaxed); // ord: owner's own word
-            if tail.wrapping_sub(head) < RING {
+            let len = if mutant::is(Mutant::PlainLength) {
+                tail.saturating_sub(head)
+            } else {
+                tail.wrapping_sub(head)
+            };
+            if len < RING {
                 self.slot(tail).store(raw, Ordering::Relaxed); // ord: published by tail
                 // ord: publishes slot[tail]; pairs with grab; model each_g_once
                 self.tail.store(tail.wrapping_add(1), Ordering::Release);
@@ -174,8 +184,11 @@ impl<T: Item> RunQueue<T> {
         for (i, out) in (0..HALF).zip(batch.iter_mut()) {
             *out = self.slot(head.wrapping_add(i)).load(Ordering::Relaxed); // ord: own stores
         }
-        // ord: releases the slots for reuse; pairs with put_raw; model each_g_once
-        self.head
+        if mutant::is(Mutant::OverflowUnclaimed) {
+            self.head.store(head.wrapping_add(HALF), Ordering::Release); // ord: a mutant
+        } else {
+            // ord: releases the slots for reuse; pairs with put_raw; model each_g_once
+            self.head
             .compare_exchange(
                 head,
                 head.wrapping_add(HALF),
@@ -183,6 +196,7 @@ impl<T: Item> RunQueue<T> {
                 Ordering::Relaxed,
             )
             .ok()?;
+        }
         let mut items = [const { None }; HALF as usize + 1];
         for (raw, out) in batch.into_iter().chain([raw]).zip(items.iter_mut()) {
             // SAFETY: the exchange won, so these slots' items are ours alone;
@@ -245,7 +259,7 @@ impl<T: Item> RunQueue<T> {
         if raw.is_null() {
             return None;
         }
-        // ord: sees the item's publication; pairs with put; model steals_runnext_once
+        // ord: sees the item's publication; pairs with put; model runnext_once
         self.runnext
             .compare_exchange(raw, ptr::null_mut(), Ordering::AcqRel, Ordering::Relaxed)
             .ok()
@@ -282,11 +296,11 @@ impl<T: Item> RunQueue<T> {
                 continue; // head and tail were read at different moments
             }
             let base = mine.tail.load(Ordering::Relaxed); // ord: the thief owns it
-            for i in 0..n {
-                // ord: published by the victim's tail; may be stale, then the exchange fails
-                let raw = self.slot(head.wrapping_add(i)).load(Ordering::Relaxed);
-                mine.slot(base.wrapping_add(i))
-                    .store(raw, Ordering::Relaxed); // ord: published below
+            if mutant::is(Mutant::PublishBeforeCopy) {
+                mine.tail.store(base.wrapping_add(n - 1), Ordering::Release); // ord: a mutant
+            }
+            if !mutant::is(Mutant::CopyAfterClaim) {
+                self.copy_to(mine, head, base, n);
             }
             // ord: releases the victim's slots; pairs with put_raw; model each_g_once
             let won = self.head.compare_exchange(
@@ -297,6 +311,9 @@ impl<T: Item> RunQueue<T> {
             );
             if won.is_err() {
                 continue;
+            }
+            if mutant::is(Mutant::CopyAfterClaim) {
+                self.copy_to(mine, head, base, n);
             }
             let last = mine.slot(base.wrapping_add(n - 1)).load(Ordering::Relaxed); // ord: own store
             if n > 1 {
@@ -309,6 +326,15 @@ impl<T: Item> RunQueue<T> {
         }
     }
 
+    fn copy_to(&self, mine: &RunQueue<T>, head: u32, base: u32, n: u32) {
+        for i in 0..n {
+            // ord: published by the victim's tail; may be stale, then the exchange fails
+            let raw = self.slot(head.wrapping_add(i)).load(Ordering::Relaxed);
+            mine.slot(base.wrapping_add(i))
+                .store(raw, Ordering::Relaxed); // ord: published by the thief's tail
+        }
+    }
+
     /// Anyone. Never says "empty" while an item is queued: the owner may kick
     /// `runnext` into the ring between two reads, so the tail is read twice
     /// and must not have moved (R-RUNQ-7).
@@ -317,15 +343,11 @@ impl<T: Item> RunQueue<T> {
             let head = self.head.load(Ordering::Acquire); // ord: the order of these reads counts
             let tail = self.tail.load(Ordering::Acquire); // ord: before runnext
             let next = self.runnext.load(Ordering::Acquire); // ord: before the second tail
-            if tail == self.tail.load(Ordering::Relaxed) {
+            let again = self.tail.load(Ordering::Relaxed);
+            if tail == again || mutant::is(Mutant::EmptyAtOneLook) {
                 return head == tail && next.is_null();
             }
         }
-    }
-
-    /// Whether the ring alone is empty, as a hint.
-    pub(crate) fn ring_is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Items in the ring, a hint for metrics; `runnext` is not counted.
@@ -338,6 +360,21 @@ impl<T: Item> RunQueue<T> {
     /// Whether `runnext` holds something, a hint.
     pub(crate) fn has_runnext(&self) -> bool {
         !self.runnext.load(Ordering::Relaxed).is_null() // ord: hint
+    }
+
+    /// Shows the raw items to `look`, `runnext` first. Whoever has stopped the
+    /// world may call it: nobody puts or takes meanwhile.
+    #[cfg(not(loom))]
+    pub(crate) fn peek(&self, mut look: impl FnMut(*mut ())) {
+        let head = self.head.load(Ordering::Acquire); // ord: sees the last owner's work
+        let tail = self.tail.load(Ordering::Acquire); // ord: as above
+        let next = self.runnext.load(Ordering::Acquire); // ord: as above
+        if !next.is_null() {
+            look(next);
+        }
+        for i in 0..tail.wrapping_sub(head) {
+            look(self.slot(head.wrapping_add(i)).load(Ordering::Relaxed)); // ord: published by tail
+        }
     }
 
     /// Owner only. Everything: `runnext` first, then the ring in order

@@ -25,11 +25,24 @@ mod imp {
     }
 }
 
+/// In a model every ordering and every fence can be taken away, one at a time.
+#[cfg(all(test, loom))]
+pub(crate) mod weaken;
+
 #[cfg(loom)]
 mod imp {
-    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+    #[cfg(test)]
+    pub(crate) use super::weaken::{AtomicPtr, AtomicU32, AtomicU64};
+    pub(crate) use loom::sync::atomic::Ordering;
+    #[cfg(not(test))]
+    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn store_load_fence() {
+        #[cfg(test)]
+        if super::weaken::takes_fence_away() {
+            return;
+        }
         loom::sync::atomic::fence(Ordering::SeqCst);
     }
 

@@ -1,1 +1,80 @@
-//! profiler
+//! Diagnostics of gmp: what every task is doing, in Go's form.
+//!
+//! The executor keeps a park record in each task (wait reason, place, since) and
+//! answers snapshots; the formats are here.
+
+mod text;
+
+pub use gmp_executor::snapshot::{Status, TaskInfo};
+pub use gmp_executor::suspend::{StillRunning, Suspended};
+
+use std::time::Duration;
+
+use gmp_executor::{Handle, snapshot};
+
+/// The running task alone, in Go's form; empty outside a task. It takes no lock
+/// and stops nothing, so a panic handler may call it.
+///
+/// ```
+/// let text = gmp_executor::Handle::current().block_on(async { gmp_profiler::stack() });
+/// assert!(text.starts_with("goroutine "), "{text}");
+/// assert!(text.contains("[running"), "{text}");
+/// ```
+pub fn stack() -> String {
+    snapshot::current().map_or_else(String::new, |task| text::block(&task))
+}
+
+/// Every task of this thread's runtime, in Go's form, in the order of ids. The
+/// world stops while the queues are looked at: some microseconds and what the
+/// number of tasks costs.
+///
+/// ```
+/// let handle = gmp_executor::Handle::current();
+/// let waiting = handle.spawn(std::future::pending::<()>());
+/// let text = handle.block_on(async { gmp_profiler::stack_all() });
+/// assert!(text.contains(&format!("goroutine {} [", waiting.id())), "{text}");
+/// waiting.abort();
+/// ```
+pub fn stack_all() -> String {
+    let tasks = snapshot::tasks(&Handle::current());
+    tasks.iter().map(text::block).collect::<Vec<_>>().join("\n")
+}
+
+/// Every task of this thread's runtime.
+pub fn snapshot() -> Vec<TaskInfo> {
+    snapshot::tasks(&Handle::current())
+}
+
+/// Suspends a task of this thread's runtime until the result is dropped; waits
+/// at most `deadline` for one that runs.
+///
+/// # Errors
+/// [`StillRunning`]: it reached no safe-point in time, or it is in a blocking
+/// section. A task cannot suspend itself; that gives the same error at once.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// gmp_executor::Handle::current().block_on(async {
+///     let task = gmp_executor::spawn(std::future::pending::<()>());
+///     let held = gmp_profiler::suspend(task.id(), Duration::from_secs(1)).expect("it waits");
+///     task.abort();
+///     assert!(!task.is_finished());
+///     drop(held);
+///     assert!(task.await.unwrap_err().is_cancelled());
+/// });
+/// ```
+pub fn suspend(id: gmp_executor::Id, deadline: Duration) -> Result<Suspended, StillRunning> {
+    if gmp_executor::suspend::is_current(id.get()) {
+        return Err(StillRunning {
+            id: id.get(),
+            blocking: false,
+        });
+    }
+    gmp_executor::suspend::suspend(&Handle::current(), id.get(), deadline)
+}
+
+/// How many tasks of this thread's runtime have not ended.
+pub fn num_tasks() -> usize {
+    Handle::current().num_tasks()
+}

@@ -95,8 +95,8 @@ impl World {
         }
     }
 
-    /// The parked Ms that were started since the last call, with the Ps that
-    /// they were given.
+    /// The parked Ms that were started since the last call, in this order, with
+    /// the Ps that they were given.
     pub(super) fn started(&self) -> Vec<M> {
         let idle: Vec<u32> = {
             let guard = self.sched.lock();
@@ -107,8 +107,10 @@ impl World {
             .borrow_mut()
             .extract_if(.., |shared| !idle.contains(&shared.id))
             .collect();
+        // The idle list is a stack.
         started
             .into_iter()
+            .rev()
             .map(|shared| {
                 shared.note.sleep();
                 let m = M::new(self.sched.clone(), shared, false);
@@ -165,8 +167,7 @@ impl World {
                 Poll::Ready(())
             }
         });
-        self.execute(m, gp);
-        assert_eq!(lock(&self.ran).pop(), Some(id));
+        assert_eq!(self.execute(m, gp), [id]);
         lock(&slot).take().expect("its first poll left the waker")
     }
 
@@ -182,10 +183,11 @@ impl World {
         }
     }
 
-    /// Runs a task on `m`, without a slice of its own.
-    pub(super) fn execute(&self, m: &M, gp: ReadyG) {
+    /// Runs a task on `m`, without a slice of its own; gives who ran.
+    pub(super) fn execute(&self, m: &M, gp: ReadyG) -> Vec<u64> {
         let _entered = Entered::new(m);
         proc::execute(m, gp, true);
+        std::mem::take(&mut *lock(&self.ran))
     }
 
     /// Lets `m` run rounds; gives the numbers of the tasks that were polled.

@@ -66,15 +66,6 @@ pub(crate) struct VTable {
 }
 
 impl Header {
-    /// The runtime of a task that is not dead.
-    ///
-    /// # Safety
-    /// The task is not dead, or the calling thread keeps the runtime alive.
-    pub(crate) unsafe fn sched(&self) -> &Sched {
-        // SAFETY: shutdown frees the runtime only after every task is dead.
-        unsafe { self.sched.as_ref() }
-    }
-
     pub(crate) fn name(&self) -> Option<&str> {
         self.extra.as_ref().and_then(|extra| extra.name.as_deref())
     }

@@ -12,7 +12,8 @@
 //!                                   6 wake, abort
 //! ```
 //!
-//! Status numbers are Go's. The flags beside the status:
+//! Status numbers are Go's; its Gsyscall is missing, because a poll stays alive in
+//! a blocking section: that is the M's state (syscall.rs). The flags beside the status:
 //!
 //! * `NOTIFIED`: a wake came while the task was running or suspended; the end of
 //!   the poll (or of the suspension) makes it runnable again.
@@ -30,7 +31,6 @@ use crate::sync::{AtomicU32, Ordering};
 
 pub(crate) const RUNNABLE: u32 = 1;
 pub(crate) const RUNNING: u32 = 2;
-pub(crate) const SYSCALL: u32 = 3;
 pub(crate) const WAITING: u32 = 4;
 pub(crate) const DEAD: u32 = 6;
 pub(crate) const PREEMPTED: u32 = 9;
@@ -199,16 +199,6 @@ impl State {
         .1
     }
 
-    /// Running to Syscall and back: the future stays borrowed by its poll.
-    pub(crate) fn enter_syscall(&self) {
-        self.update(|word| ((word & !STATUS) | SYSCALL, ()));
-    }
-
-    /// See [`State::enter_syscall`].
-    pub(crate) fn exit_syscall(&self) {
-        self.update(|word| ((word & !STATUS) | RUNNING, ()));
-    }
-
     /// Edge 5, after the output is stored and the future is gone.
     pub(crate) fn complete(&self) -> Snapshot {
         let (_, now) = self.update(|word| {
@@ -286,7 +276,6 @@ impl State {
                     OnSuspend::Held { stopped: true },
                 ),
                 WAITING | RUNNABLE => (word | SCAN, OnSuspend::Held { stopped: false }),
-                SYSCALL => (word, OnSuspend::Blocking),
                 _ => (word | PREEMPT_STOP, OnSuspend::Running),
             }
         })
@@ -329,8 +318,6 @@ pub(crate) enum OnSuspend {
     Held { stopped: bool },
     /// Another suspender has it.
     Busy,
-    /// In a blocking section: its poll is alive.
-    Blocking,
     /// Running: it was asked to stop at its next safe-point.
     Running,
 }
@@ -362,7 +349,6 @@ impl std::fmt::Debug for Snapshot {
             0 => "idle",
             RUNNABLE => "runnable",
             RUNNING => "running",
-            SYSCALL => "syscall",
             WAITING => "waiting",
             DEAD => "dead",
             PREEMPTED => "preempted",

@@ -1,0 +1,180 @@
+//! What every task is doing, for dumps: parked tasks from the registry, running
+//! ones from the Ms, runnable ones from the queues.
+//!
+//! The world stops while the queues are looked at, so that no task is missed or
+//! seen twice on its way from one queue to another.
+
+#![expect(unsafe_code, reason = "reads the fixed fields of queued tasks")]
+
+use std::panic::Location;
+use std::ptr::NonNull;
+
+use crate::g::state::{DEAD, PREEMPTED, RUNNABLE, RUNNING, Snapshot, WAITING};
+use crate::g::{Header, ReadyG};
+use crate::handle::Handle;
+use crate::leaf;
+use crate::probe::WaitReason;
+use crate::sched::Sched;
+use crate::stw;
+use crate::sync::{Arc, Ordering, lock};
+
+/// One task at one moment.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TaskInfo {
+    /// Its id.
+    pub id: u64,
+    /// The id of the task that spawned it; 0: none.
+    pub parent: u64,
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// What it is doing.
+    pub status: Status,
+    /// What it waits for, if it waits.
+    pub reason: WaitReason,
+    /// Where it waits: the call of the leaf, if a leaf of gmp made it wait.
+    pub location: Option<&'static Location<'static>>,
+    /// How long it waits, in milliseconds.
+    pub waiting_ms: u32,
+    /// Where it was spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// The type of its future.
+    pub type_name: &'static str,
+    /// Bytes of its allocation.
+    pub size: usize,
+    /// Whether a suspender has it.
+    pub suspended: bool,
+    /// Whether only one thread may run it.
+    pub locked: bool,
+    /// Whether an abort was asked.
+    pub cancelled: bool,
+    /// Its set of labels; 0: none.
+    pub labels: u32,
+    /// Wakers that can make it runnable, as far as they are counted.
+    pub wakers: u32,
+}
+
+/// Go's words for what a task does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// On a queue.
+    Runnable,
+    /// In a poll.
+    Running,
+    /// In a blocking section.
+    Syscall,
+    /// Waits for a wake.
+    Waiting,
+    /// Stopped for a suspender.
+    Preempted,
+}
+
+impl TaskInfo {
+    fn of(header: &Header, now_ms: u32) -> Option<TaskInfo> {
+        let state = header.state.load();
+        let status = status(state)?;
+        let waits = status == Status::Waiting;
+        Some(TaskInfo {
+            id: header.goid,
+            parent: header.parent,
+            name: header.name().map(str::to_owned),
+            status,
+            reason: header.park.reason(),
+            location: header.park.location().filter(|_| waits),
+            waiting_ms: if waits { now_ms.saturating_sub(header.park.since_ms()) } else { 0 },
+            spawned_at: header.spawn_loc,
+            type_name: (header.vtable.type_name)(),
+            size: header.vtable.size,
+            suspended: state.is_scanned(),
+            locked: header.home().is_some(),
+            cancelled: state.is_cancelled(),
+            labels: header.park.labels(),
+            wakers: header.refs.counts().0,
+        })
+    }
+}
+
+fn status(state: Snapshot) -> Option<Status> {
+    match state.status() {
+        RUNNABLE => Some(Status::Runnable),
+        RUNNING => Some(Status::Running),
+        WAITING => Some(Status::Waiting),
+        PREEMPTED => Some(Status::Preempted),
+        DEAD => None,
+        other => unreachable!("gmp: a task in state {other}"),
+    }
+}
+
+/// Every task of the runtime, in the order of ids. The world stops for it.
+pub fn tasks(handle: &Handle) -> Vec<TaskInfo> {
+    let sched = handle.sched();
+    let now = (sched.real_nanotime() / 1_000_000) as u32;
+    let mut found = Vec::new();
+    {
+        let _stopped = stw::stop_the_world(sched);
+        sched.registry.for_each(|header, _| found.extend(TaskInfo::of(header, now)));
+        queued(sched, |header| found.extend(TaskInfo::of(header, now)));
+        found.extend(running(sched));
+    }
+    // A task that has parked before and is on a queue now was seen twice; the
+    // registry's sight comes first and knows most.
+    found.sort_by_key(|task| task.id);
+    found.dedup_by_key(|task| task.id);
+    found
+}
+
+/// The task that runs on this thread. No lock, no stop.
+pub fn current() -> Option<TaskInfo> {
+    crate::m::with_current(|m| {
+        let m = m?;
+        // SAFETY: the running task outlives the call that it makes.
+        let header = unsafe { m.curg.get().as_ref() }?;
+        TaskInfo::of(header, m.sched.coarse_ms())
+    })
+}
+
+/// Calls `look` with every queued task. The world stands still.
+fn queued(sched: &Sched, mut look: impl FnMut(&Header)) {
+    let mut see = |gp: &ReadyG| look(gp.header());
+    for pp in sched.all_ps() {
+        pp.runq.peek(|raw| {
+            // SAFETY: queued, and every P stands still: nobody runs it.
+            see(&unsafe { ReadyG::from_ptr(NonNull::new_unchecked(raw.cast())) });
+        });
+    }
+    let global: Vec<ReadyG> = std::iter::from_fn(|| sched.injector.pop()).collect();
+    global.iter().for_each(&mut see);
+    sched.injector.push_all(global);
+    for mp in lock(&sched.allm).iter() {
+        lock(&mp.inbox).tasks.iter().for_each(&mut see);
+    }
+}
+
+/// The tasks inside polls, by what their Ms tell: the tasks themselves may end
+/// at any moment.
+fn running(sched: &Arc<Sched>) -> Vec<TaskInfo> {
+    let ms = lock(&sched.allm);
+    let running = ms.iter().filter_map(|mp| {
+        let id = mp.goid.load(Ordering::Relaxed); // ord: for people
+        let spawned_at = leaf::location_of(mp.spawn_loc.load(Ordering::Relaxed))?; // ord: as above
+        let blocks = mp.syscalls.load(Ordering::Relaxed) > 0; // ord: as above
+        (id != 0).then(|| TaskInfo {
+            id,
+            parent: 0,
+            name: None,
+            status: if blocks { Status::Syscall } else { Status::Running },
+            reason: WaitReason::Foreign,
+            location: None,
+            waiting_ms: 0,
+            spawned_at,
+            type_name: "?",
+            size: 0,
+            suspended: false,
+            locked: false,
+            cancelled: false,
+            labels: 0,
+            wakers: 0,
+        })
+    });
+    running.collect()
+}

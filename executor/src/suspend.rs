@@ -1,0 +1,174 @@
+//! Stopping one task so that somebody can look at it (R-SUSPEND-1…3).
+//!
+//! A task that waits or is queued is the suspender's at once; one that runs is
+//! asked to stop at its next safe-point and has until the deadline. A poll cannot
+//! be abandoned, so there may be no such point in time. A wake during the
+//! suspension is kept and takes effect when it ends.
+
+use std::time::{Duration, Instant};
+
+use crate::g::TaskRef;
+use crate::g::state::{OnSuspend, OnWake};
+use crate::handle::Handle;
+use crate::ready;
+use crate::sched::Sched;
+use crate::sync::{Arc, lock};
+use crate::syscall::block_in_place;
+use crate::{m, preempt, stw};
+
+/// A task that nobody runs while this exists. Dropping it lets the task go on.
+pub struct Suspended {
+    task: Option<TaskRef>,
+    stopped: bool,
+}
+
+impl Suspended {
+    /// Whether the task had ended: there is nothing to resume.
+    pub fn dead(&self) -> bool {
+        self.task.is_none()
+    }
+
+    /// Whether the task was running and stopped for us.
+    pub fn stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// The task's id; None if it had ended.
+    pub fn id(&self) -> Option<u64> {
+        self.task.as_ref().map(|task| task.header().goid)
+    }
+}
+
+impl Drop for Suspended {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take()
+            && task.header().state.resume(self.stopped) == OnWake::Enqueue
+        {
+            ready::ready_won(&task);
+        }
+    }
+}
+
+impl std::fmt::Debug for Suspended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Suspended")
+            .field("id", &self.id())
+            .field("dead", &self.dead())
+            .field("stopped", &self.stopped)
+            .finish()
+    }
+}
+
+/// The task did not stop in time: it is inside a poll that reached no safe-point,
+/// in a blocking section, or another suspender has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StillRunning {
+    /// The task's id.
+    pub id: u64,
+    /// Whether it is in a blocking section.
+    pub blocking: bool,
+}
+
+impl std::fmt::Display for StillRunning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let what = if self.blocking { "is in a blocking section" } else { "reached no safe-point" };
+        write!(f, "task {} {what} before the deadline", self.id)
+    }
+}
+
+impl std::error::Error for StillRunning {}
+
+/// Suspends the task `id` of `handle`'s runtime. It blocks the thread for at most
+/// `deadline`; inside a task that is a blocking section, so two tasks that
+/// suspend each other both come back.
+///
+/// A task that has never waited is known by no list: it counts as running and
+/// is only found while a thread polls it.
+///
+/// # Errors
+/// [`StillRunning`] if it did not stop in time. A number that is no task's gives
+/// a suspension of a dead one.
+pub fn suspend(handle: &Handle, id: u64, deadline: Duration) -> Result<Suspended, StillRunning> {
+    let sched = handle.sched().clone();
+    let until = Instant::now().checked_add(deadline);
+    block_in_place(|| try_until(&sched, id, until))
+}
+
+fn try_until(
+    sched: &Arc<Sched>,
+    id: u64,
+    until: Option<Instant>,
+) -> Result<Suspended, StillRunning> {
+    let mut nap = Duration::from_micros(5);
+    loop {
+        let Some(task) = find(sched, id) else {
+            if !is_polled(sched, id) {
+                return Ok(Suspended { task: None, stopped: false });
+            }
+            pause(sched, id, None, until, &mut nap)?;
+            continue;
+        };
+        match task.header().state.try_suspend() {
+            OnSuspend::Dead => return Ok(Suspended { task: None, stopped: false }),
+            OnSuspend::Held { stopped } => {
+                return Ok(Suspended { task: Some(task), stopped });
+            }
+            OnSuspend::Busy | OnSuspend::Running => {
+                ask(sched, id);
+                pause(sched, id, Some(&task), until, &mut nap)?;
+            }
+        }
+    }
+}
+
+/// Sleeps a little, or gives up.
+fn pause(
+    sched: &Sched,
+    id: u64,
+    task: Option<&TaskRef>,
+    until: Option<Instant>,
+    nap: &mut Duration,
+) -> Result<(), StillRunning> {
+    if until.is_some_and(|until| Instant::now() >= until) {
+        if let Some(task) = task
+            && task.header().state.withdraw_stop() == OnWake::Enqueue
+        {
+            ready::ready_won(task);
+        }
+        let blocking = lock(&sched.allm).iter().any(|mp| mp.polls(id) && mp.blocks());
+        return Err(StillRunning { id, blocking });
+    }
+    std::thread::sleep(*nap);
+    *nap = (*nap * 2).min(Duration::from_millis(1));
+    Ok(())
+}
+
+fn find(sched: &Sched, id: u64) -> Option<TaskRef> {
+    let mut found = None;
+    sched.registry.for_each(|header, reference| {
+        if header.goid == id {
+            found = Some(reference());
+        }
+    });
+    found
+}
+
+fn is_polled(sched: &Sched, id: u64) -> bool {
+    lock(&sched.allm).iter().any(|mp| mp.polls(id))
+}
+
+/// Poisons the guard of whoever polls the task.
+fn ask(sched: &Sched, id: u64) {
+    for pp in sched.all_ps() {
+        if let Some(mp) = stw::owner(sched, pp)
+            && mp.polls(id)
+        {
+            preempt::preempt_one(pp, &mp);
+        }
+    }
+}
+
+/// Whether the calling task is `id`: it cannot suspend itself.
+pub fn is_current(id: u64) -> bool {
+    m::with_current(|m| m.is_some_and(|m| m.shared.polls(id)))
+}

@@ -1,0 +1,16 @@
+//! What every task is doing: see the functions.
+//!
+//! ```
+//! # gmp::block_on(async {
+//! let task = gmp::spawn(gmp::time::sleep(std::time::Duration::from_secs(60)));
+//! gmp::task::yield_now().await;
+//! gmp::time::sleep(std::time::Duration::from_millis(5)).await;
+//! let text = gmp::profiler::stack_all();
+//! assert!(text.contains("[sleep]:"), "{text}");
+//! task.abort();
+//! # });
+//! ```
+
+pub use gmp_profiler::{
+    Status, StillRunning, Suspended, TaskInfo, num_tasks, snapshot, stack, stack_all, suspend,
+};

@@ -41,7 +41,7 @@ pub(crate) fn block_on<F: Future>(
             proc::release(&m);
             output
         };
-        m::detach(sched, &shared);
+        m::detach_guest(sched, &shared);
         output.unwrap_or_else(|payload| resume_unwind(payload))
     })
 }

@@ -302,10 +302,17 @@ pub(crate) fn attach(sched: &Arc<Sched>) -> Arc<MShared> {
     let id = {
         let mut guard = sched.lock();
         guard.inner.mcount += 1;
+        guard.inner.guests += 1;
         guard.inner.next_mid += 1;
         guard.inner.next_mid
     };
     list(sched, id)
+}
+
+/// The end of what [`attach`] began.
+pub(crate) fn detach_guest(sched: &Sched, shared: &MShared) {
+    sched.lock().inner.guests -= 1;
+    detach(sched, shared);
 }
 
 fn list(sched: &Sched, id: u32) -> Arc<MShared> {
@@ -348,7 +355,7 @@ pub(crate) fn start_m(sched: &Arc<Sched>, pp: Option<&P>, spinning: bool) {
         idle.start_with(Some(pp), spinning);
         return;
     }
-    if guard.inner.mcount >= sched.config.max_threads {
+    if guard.inner.mcount - guard.inner.guests >= sched.config.max_threads {
         let warn = !std::mem::replace(&mut guard.inner.warned_exhausted, true);
         give_back(sched, guard, pp, spinning);
         if warn {

@@ -35,15 +35,15 @@ pub(crate) fn netpoll(
     }
     let mut list = Vec::with_capacity(wakers.len());
     for waker in wakers.drain(..).rev() {
-        list.extend(wake(waker));
+        list.extend(wake(sched, waker));
     }
     list
 }
 
 /// Wakes one waker that came out of a list of ours. The task is the caller's to
 /// queue if it is one of our own.
-pub(crate) fn wake(waker: Waker) -> Option<ReadyG> {
-    match wake_unqueued(waker) {
+pub(crate) fn wake(sched: &Sched, waker: Waker) -> Option<ReadyG> {
+    match wake_unqueued(sched, waker) {
         Ok(gp) => gp,
         Err(foreign) => {
             if catch_unwind(AssertUnwindSafe(|| foreign.wake())).is_err() {

@@ -93,7 +93,8 @@ pub(crate) fn find_runnable(m: &M) -> Option<(ReadyG, bool)> {
             continue;
         }
         let pp = m.must_p();
-        if sched.is_exiting() {
+        // The root of a late `block_on` may still be in a queue, on its way home.
+        if sched.is_exiting() && sched.injector.is_empty() && !pp.has_work() {
             return leave(m);
         }
         let (mut poll_until, _) = check_timers(m, pp, true);
@@ -258,7 +259,7 @@ pub(crate) fn check_timers(m: &M, victim: &P, own: bool) -> (u64, bool) {
         pp.stats.timers_fired.add(wakers.len() as u64);
         let mut announce = false;
         for waker in wakers.drain(..) {
-            if let Some(gp) = netpoll::wake(waker) {
+            if let Some(gp) = netpoll::wake(&m.sched, waker) {
                 announce |= runqput(&m.sched, pp, gp, true);
             }
         }

@@ -122,6 +122,9 @@ pub(crate) struct Inner {
     pub(crate) midle: Vec<Arc<MShared>>,
     /// Ms that live, and those that are about to be created.
     pub(crate) mcount: u32,
+    /// Those of them that belong to callers of `block_on`: the limit of threads
+    /// is not about them.
+    pub(crate) guests: u32,
     pub(crate) next_mid: u32,
     pub(crate) threads: Vec<std::thread::JoinHandle<()>>,
     pub(crate) warned_exhausted: bool,
@@ -145,6 +148,7 @@ impl Sched {
                 pidle: Vec::new(),
                 midle: Vec::new(),
                 mcount: 0,
+                guests: 0,
                 next_mid: 0,
                 threads: Vec::new(),
                 warned_exhausted: false,

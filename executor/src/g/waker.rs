@@ -6,6 +6,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
+use crate::sched::Sched;
 use crate::{m, ready};
 
 use super::header::{self, Header, ReadyG};
@@ -30,10 +31,16 @@ pub(crate) fn task_of(waker: &Waker) -> Option<NonNull<Header>> {
     }
 }
 
-/// Wakes a task whose waker came out of the netpoller or a timer heap, without
-/// queueing it: the right to run it comes back, if this wake won it.
-pub(crate) fn wake_unqueued(waker: Waker) -> Result<Option<ReadyG>, Waker> {
-    let Some(task) = task_of(&waker) else {
+/// Wakes a task of `sched` whose waker came out of its netpoller or of a timer
+/// heap, without queueing it: the right to run it comes back, if this wake won
+/// it. Any other waker comes back itself: a sleep or a socket may have moved to a
+/// task of another runtime, whose queues are not ours.
+pub(crate) fn wake_unqueued(sched: &Sched, waker: Waker) -> Result<Option<ReadyG>, Waker> {
+    let task = task_of(&waker).filter(|task| {
+        // SAFETY: the waker is counted. The runtime is compared, not used.
+        std::ptr::eq(unsafe { task.as_ref() }.sched.as_ptr(), sched)
+    });
+    let Some(task) = task else {
         return Err(waker);
     };
     // SAFETY: the waker is counted.

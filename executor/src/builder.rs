@@ -6,12 +6,13 @@ use std::time::Duration;
 use gmp_reactor::Reactor;
 
 use crate::clock::nanos;
+use crate::deadlock::OnDeadlock;
 use crate::handle::Handle;
 use crate::probe::TaskPanic;
 use crate::runtime::Runtime;
 use crate::sched::{Config, Hooks, MAX_PROCS, Rules, Sched};
 use crate::sync::Arc;
-use crate::{fence, sysmon};
+use crate::{fence, procs, sysmon};
 
 /// Smallest stack of an M: a poll, a panic and its unwinding.
 const MIN_STACK: usize = 64 * 1024;
@@ -165,6 +166,8 @@ impl Builder {
             thread_name: self.thread_name,
             keep_alive: self.keep_alive,
             handoff: self.handoff,
+            auto_procs: self.procs.is_none() && std::env::var_os("GMP_PROCS").is_none(),
+            on_deadlock: debug.on_deadlock,
             schedtrace: debug.schedtrace,
             scheddetail: debug.scheddetail,
         };
@@ -203,7 +206,7 @@ impl Builder {
                     )));
                 }
             },
-            (None, None) => default_procs(),
+            (None, None) => procs::allowed() as usize,
         };
         match u32::try_from(n) {
             Ok(procs) if (1..=MAX_PROCS).contains(&n) => Ok(procs),
@@ -264,17 +267,11 @@ fn invalid(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
-/// What std knows of affinity and cgroup quota.
-fn default_procs() -> usize {
-    std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(MAX_PROCS)
-}
-
 /// The settings of `GMP_DEBUG=name=value,…`; unknown names are for others.
 struct Debug {
     schedtrace: Option<Duration>,
     scheddetail: bool,
+    on_deadlock: OnDeadlock,
 }
 
 impl Debug {
@@ -293,6 +290,11 @@ impl Debug {
         Debug {
             schedtrace: value("schedtrace").map(Duration::from_millis),
             scheddetail: value("scheddetail").is_some(),
+            on_deadlock: text
+                .split(',')
+                .filter_map(|item| item.trim().strip_prefix("deadlock="))
+                .find_map(OnDeadlock::parse)
+                .unwrap_or_default(),
         }
     }
 }

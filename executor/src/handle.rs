@@ -176,6 +176,8 @@ impl Handle {
         let n = u32::try_from(n)
             .unwrap_or(u32::MAX)
             .clamp(1, crate::sched::MAX_PROCS as u32);
+        // From now on the user decides, not the machine's limits (L-22).
+        self.sched.fix_procs();
         stw::set_procs(&self.sched, n) as usize
     }
 

@@ -28,12 +28,15 @@ pub fn poll_check(cx: &mut Context<'_>) -> Poll<()> {
 /// Notes why and where the running task is about to wait.
 #[inline]
 pub fn park(reason: WaitReason, location: &'static Location<'static>) {
+    park_on(reason, location, 0);
+}
+
+/// As [`park`], with the id of the task that is waited for.
+#[inline]
+pub(crate) fn park_on(reason: WaitReason, location: &'static Location<'static>, target: u64) {
     m::with_current(|m| {
         if let Some(m) = m {
-            m.leaf.set(Leaf {
-                reason,
-                location: Some(location),
-            });
+            m.leaf.set(Leaf { reason, location: Some(location), target });
         }
     });
 }

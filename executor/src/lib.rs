@@ -29,6 +29,8 @@ mod builder;
 mod clock;
 #[cfg(all(test, not(loom)))]
 mod conformance;
+#[cfg(not(loom))]
+mod deadlock;
 mod fence;
 mod g;
 #[cfg(not(loom))]
@@ -58,6 +60,8 @@ mod preempt;
 mod probe;
 #[cfg(not(loom))]
 mod proc;
+#[cfg(not(loom))]
+mod procs;
 #[cfg(not(loom))]
 mod rand;
 #[cfg(not(loom))]

@@ -63,6 +63,13 @@ pub(crate) struct Inbox {
     pub(crate) polling: bool,
 }
 
+impl Inbox {
+    /// Whether a `block_on` waits in it for a task of its own.
+    pub(crate) fn waits(&self) -> bool {
+        self.tasks.is_empty() && (self.waiting || self.polling)
+    }
+}
+
 impl MShared {
     fn new(id: u32) -> MShared {
         MShared {

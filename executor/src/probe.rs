@@ -94,6 +94,8 @@ impl WaitReason {
 /// Why, where and since when a task waits. Written by the M that parks it,
 /// before the state says Waiting.
 pub(crate) struct ParkRecord {
+    /// The task whose end it waits for, if it joins one.
+    target: AtomicU64,
     location: AtomicPtr<Location<'static>>,
     since_ms: AtomicU32,
     reason: AtomicU8,
@@ -104,6 +106,7 @@ pub(crate) struct ParkRecord {
 impl ParkRecord {
     pub(crate) fn new() -> ParkRecord {
         ParkRecord {
+            target: AtomicU64::new(0),
             location: AtomicPtr::new(ptr::null_mut()),
             since_ms: AtomicU32::new(0),
             reason: AtomicU8::new(WaitReason::Foreign as u8),
@@ -114,8 +117,13 @@ impl ParkRecord {
     pub(crate) fn write(&self, leaf: Leaf, since_ms: u32) {
         let location = leaf.location.map_or(ptr::null(), ptr::from_ref).cast_mut();
         self.location.store(location, Ordering::Relaxed); // ord: published by edge 3
+        self.target.store(leaf.target, Ordering::Relaxed); // ord: as above
         self.reason.store(leaf.reason as u8, Ordering::Relaxed); // ord: as above
         self.since_ms.store(since_ms, Ordering::Relaxed); // ord: as above
+    }
+
+    pub(crate) fn target(&self) -> u64 {
+        self.target.load(Ordering::Relaxed) // ord: for people
     }
 
     pub(crate) fn labels(&self) -> u32 {
@@ -144,12 +152,14 @@ impl ParkRecord {
 pub(crate) struct Leaf {
     pub(crate) reason: WaitReason,
     pub(crate) location: Option<&'static Location<'static>>,
+    pub(crate) target: u64,
 }
 
 impl Leaf {
     pub(crate) const NONE: Leaf = Leaf {
         reason: WaitReason::Foreign,
         location: None,
+        target: 0,
     };
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use gmp_reactor::Reactor;
 
 use crate::clock;
+use crate::deadlock::OnDeadlock;
 use crate::idle::Idle;
 use crate::injector::Injector;
 use crate::m::MShared;
@@ -49,6 +50,9 @@ pub(crate) struct Config {
     pub(crate) seed: u64,
     pub(crate) schedtrace: Option<Duration>,
     pub(crate) scheddetail: bool,
+    pub(crate) on_deadlock: OnDeadlock,
+    /// Whether the number of Ps follows the machine's limits.
+    pub(crate) auto_procs: bool,
 }
 
 type Callback<A> = Option<Box<dyn Fn(A) + Send + Sync>>;
@@ -109,6 +113,9 @@ pub(crate) struct Sched {
     pub(crate) allm: Mutex<Vec<Arc<MShared>>>,
     pub(crate) started: u64,
     coarse: AtomicU32,
+    pub(crate) deadlock_told: AtomicBool,
+    /// Whether the user has chosen the number of Ps.
+    pub(crate) procs_fixed: AtomicBool,
     // Virtual time (virtual_time.rs).
     /// The stopped clock's reading; 0: the clock runs.
     pub(crate) virtual_now: AtomicU64,
@@ -135,9 +142,8 @@ pub(crate) struct Inner {
 impl Sched {
     pub(crate) fn new(config: Config, hooks: Hooks, reactor: Arc<Reactor>) -> Sched {
         let now = clock::nanotime();
-        let procs = config.procs;
+        let (procs, procs_fixed) = (config.procs, !config.auto_procs);
         let sched = Sched {
-            config,
             hooks,
             allp: (0..MAX_PROCS).map(|_| OnceLock::new()).collect(),
             gomaxprocs: AtomicU32::new(procs),
@@ -174,6 +180,9 @@ impl Sched {
             stop_note: Note::new(),
             allm: Mutex::new(Vec::new()),
             started: now,
+            config,
+            deadlock_told: AtomicBool::new(false),
+            procs_fixed: AtomicBool::new(procs_fixed),
             coarse: AtomicU32::new((now / 1_000_000) as u32),
             virtual_now: AtomicU64::new(0),
             clock_ahead: AtomicU64::new(0),
@@ -215,6 +224,11 @@ impl Sched {
     /// Creates the P with this id, if it is new.
     pub(crate) fn make_p(&self, id: u32) {
         self.allp[id as usize].get_or_init(|| Box::new(P::new(id)));
+    }
+
+    /// The number of Ps is the user's choice from now on.
+    pub(crate) fn fix_procs(&self) {
+        self.procs_fixed.store(true, Ordering::Relaxed); // ord: sysmon's hint
     }
 
     /// The world stands still.

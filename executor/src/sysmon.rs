@@ -17,7 +17,7 @@ use crate::netpoll::netpoll;
 use crate::p::P;
 use crate::sched::{Rules, Sched};
 use crate::sync::{Arc, Ordering};
-use crate::{leaf, preempt, ready, schedtrace, stw};
+use crate::{deadlock, leaf, preempt, procs, ready, schedtrace, stw};
 
 /// Nobody has polled the reactor for this long: sysmon does (R-SYSMON-5).
 const NET_BACKSTOP: u64 = 10_000_000;
@@ -25,6 +25,8 @@ const NET_BACKSTOP: u64 = 10_000_000;
 const UNWANTED: u64 = 10_000_000;
 /// How long after the end of its slice a computing poll may take to answer.
 const ANSWER: u64 = 1_000_000;
+/// Between two looks at the limits of the machine.
+const LIMITS_EVERY: u64 = 1_000_000_000;
 /// Go's longest sleep.
 const DEEP: Duration = Duration::from_secs(60);
 
@@ -95,6 +97,7 @@ struct Sysmon {
     activity: u64,
     reported: HashSet<(&'static str, u32, u32)>,
     last_trace: u64,
+    last_limits: u64,
 }
 
 /// The thread's life: until the runtime ends.
@@ -102,6 +105,7 @@ pub(crate) fn run(sched: Arc<Sched>) {
     let mut delay = Delay::new(sched.config.rules);
     let mut sysmon = Sysmon {
         last_trace: sched.real_nanotime(),
+        last_limits: sched.real_nanotime(),
         sched,
         watch: Vec::new(),
         activity: 0,
@@ -115,6 +119,7 @@ pub(crate) fn run(sched: Arc<Sched>) {
         let now = sysmon.sched.real_nanotime();
         sysmon.sched.set_coarse(now);
         sysmon.trace(now);
+        sysmon.follow_limits(now);
         let quiet = sysmon.is_quiet();
         if quiet && sysmon.deep_sleep() {
             delay.woken();
@@ -151,6 +156,7 @@ impl Sysmon {
             // Under the lock: whoever takes a P from now on sees it.
             sched.sysmon_waits.store(true, Ordering::SeqCst); // ord: the lock orders it
         }
+        deadlock::check(sched);
         let mut sleep = DEEP;
         if sched.go117() {
             let when = sched.earliest_timer();
@@ -301,6 +307,28 @@ impl Sysmon {
             || sched.all_ps().any(P::has_work);
         if waits {
             wake_p(sched);
+        }
+    }
+
+    /// Re-reads affinity and quota at most once a second (L-22). A thread of its
+    /// own changes the number of Ps: a stop must not keep sysmon from its work.
+    fn follow_limits(&mut self, now: u64) {
+        let sched = &self.sched;
+        // ord: a hint; a late change of mind costs one re-read
+        if sched.procs_fixed.load(Ordering::Relaxed) || now - self.last_limits < LIMITS_EVERY {
+            return;
+        }
+        self.last_limits = now;
+        let allowed = procs::allowed();
+        if allowed != sched.procs() {
+            let sched = sched.clone();
+            let resize = move || {
+                stw::set_procs(&sched, allowed);
+            };
+            let thread = std::thread::Builder::new().name("gmp-procs".to_owned()).spawn(resize);
+            if let Err(error) = thread {
+                tracing::warn!(target: "gmp::sysmon", %error, "the number of Ps stays as it is");
+            }
         }
     }
 

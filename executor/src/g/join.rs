@@ -241,7 +241,7 @@ impl<T> Future for JoinHandle<T> {
         ready!(leaf::poll_check(cx));
         let snapshot = self.header().state.load();
         if !snapshot.is_dead() && self.register(snapshot, cx.waker()) {
-            leaf::park(WaitReason::Join, Location::caller());
+            leaf::park_on(WaitReason::Join, Location::caller(), self.header().goid);
             return Poll::Pending;
         }
         // SAFETY: dead, as loaded or as register found.

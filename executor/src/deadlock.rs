@@ -1,0 +1,121 @@
+//! Provable deadlocks of a `block_on` (R-DEAD-1).
+//!
+//! Go knows every way in which a goroutine can be woken; here a waker may be kept
+//! by any thread of the process. So only what is certain is reported: a task is
+//! stuck if it waits and no waker of it exists, or if its one waker belongs to
+//! the join of a task that is stuck itself and that nobody else can abort. A
+//! timer, a descriptor, a channel or a foreign thread holds a waker, and then
+//! there is no report. sysmon looks when everything has been quiet for a while.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use crate::g::state::WAITING;
+use crate::probe::WaitReason;
+use crate::sched::Sched;
+use crate::sync::{Ordering, lock};
+
+/// What a proven deadlock leads to: `GMP_DEBUG=deadlock=off|warn|fatal`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum OnDeadlock {
+    /// Nothing.
+    Off,
+    /// An error event of `tracing`.
+    #[default]
+    Tell,
+    /// The text on stderr, too.
+    Warn,
+    /// The text on stderr, and the end of the process with status 2, as in Go.
+    Fatal,
+}
+
+impl OnDeadlock {
+    pub(crate) fn parse(value: &str) -> Option<OnDeadlock> {
+        match value {
+            "off" | "0" => Some(OnDeadlock::Off),
+            "warn" => Some(OnDeadlock::Warn),
+            "fatal" => Some(OnDeadlock::Fatal),
+            _ => None,
+        }
+    }
+}
+
+/// What one waiting task depends on.
+struct Wait {
+    wakers: u32,
+    handles: u32,
+    /// The task whose end it waits for.
+    joins: Option<u64>,
+    root: bool,
+    text: String,
+}
+
+/// Looks for a root that can never go on; the report, if there is one.
+pub(crate) fn find(sched: &Sched) -> Option<String> {
+    let mut waits = HashMap::new();
+    sched.registry.for_each(|header, _| {
+        if header.state.load().status() != WAITING {
+            return;
+        }
+        let (wakers, handles) = header.refs.counts();
+        let reason = header.park.reason();
+        let mut text = format!("goroutine {} [{}]:\n", header.goid, reason.as_str());
+        if let Some(at) = header.park.location() {
+            let _ = writeln!(text, "\t{}:{}", at.file(), at.line());
+        }
+        let at = header.spawn_loc;
+        let _ = writeln!(text, "created at {}:{}", at.file(), at.line());
+        let joins = (reason == WaitReason::Join).then(|| header.park.target());
+        let root = header.home().is_some() && header.is_system();
+        waits.insert(header.goid, Wait { wakers, handles, joins, root, text });
+    });
+    let mut stuck: Vec<&u64> = waits.keys().filter(|&&id| is_stuck(&waits, id, 0)).collect();
+    stuck.sort();
+    if !stuck.iter().any(|id| waits[id].root) {
+        return None;
+    }
+    let mut report = "fatal error: all goroutines are asleep - deadlock!\n".to_owned();
+    for id in stuck {
+        let _ = write!(report, "\n{}", waits[id].text);
+    }
+    Some(report)
+}
+
+fn is_stuck(waits: &HashMap<u64, Wait>, id: u64, depth: u32) -> bool {
+    let Some(wait) = waits.get(&id) else { return false };
+    // Handles can abort. A root has those of its own block_on alone; a joined
+    // task has the one that is awaited.
+    if depth > 0 && !wait.root && wait.handles > 1 {
+        return false;
+    }
+    match wait.wakers {
+        0 => wait.root || wait.handles <= 1,
+        1 => wait.joins.is_some_and(|next| depth < 1000 && is_stuck(waits, next, depth + 1)),
+        _ => false,
+    }
+}
+
+/// sysmon, when nothing has run since its last look.
+pub(crate) fn check(sched: &Sched) {
+    if sched.config.on_deadlock == OnDeadlock::Off || sched.is_closing() {
+        return;
+    }
+    let roots_wait = lock(&sched.allm).iter().any(|mp| lock(&mp.inbox).waits());
+    if !roots_wait {
+        return;
+    }
+    let Some(report) = find(sched) else { return };
+    if sched.deadlock_told.swap(true, Ordering::Relaxed) {
+        return; // ord: once is enough
+    }
+    match sched.config.on_deadlock {
+        OnDeadlock::Off | OnDeadlock::Tell => {
+            tracing::error!(target: "gmp::sched", "{report}");
+        }
+        OnDeadlock::Warn => eprintln!("{report}"),
+        OnDeadlock::Fatal => {
+            eprintln!("{report}");
+            std::process::exit(2);
+        }
+    }
+}

@@ -32,6 +32,8 @@ pub(crate) struct P {
     pub(crate) schedtick: AtomicU32,
     /// Asked to give way: sticky until a new time slice begins (R-PREEMPT-7).
     pub(crate) preempt: AtomicBool,
+    /// A function is to be run for this P (stw.rs).
+    pub(crate) safe_point: AtomicBool,
     /// Next goid and how many are left of the batch. Owner.
     goid_next: AtomicU64,
     goid_left: AtomicU32,
@@ -87,6 +89,7 @@ impl P {
             timers: Timers::new(),
             schedtick: AtomicU32::new(0),
             preempt: AtomicBool::new(false),
+            safe_point: AtomicBool::new(false),
             goid_next: AtomicU64::new(0),
             goid_left: AtomicU32::new(0),
             stats: PStats::default(),

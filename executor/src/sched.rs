@@ -55,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) auto_procs: bool,
 }
 
+type SafePoint = Arc<dyn Fn(u32) + Send + Sync>;
 type Callback<A> = Option<Box<dyn Fn(A) + Send + Sync>>;
 
 /// The user's callbacks.
@@ -109,6 +110,8 @@ pub(crate) struct Sched {
     pub(crate) world: Mutex<()>,
     pub(crate) stop_wanted: AtomicBool,
     pub(crate) stop_note: Note,
+    /// What `for_each_p` runs.
+    pub(crate) safe_point: Mutex<Option<SafePoint>>,
     /// Every M that lives, for sysmon and dumps.
     pub(crate) allm: Mutex<Vec<Arc<MShared>>>,
     pub(crate) started: u64,
@@ -178,6 +181,7 @@ impl Sched {
             world: Mutex::new(()),
             stop_wanted: AtomicBool::new(false),
             stop_note: Note::new(),
+            safe_point: Mutex::new(None),
             allm: Mutex::new(Vec::new()),
             started: now,
             config,
@@ -376,6 +380,10 @@ impl<'a> SchedGuard<'a> {
             self.sched.idle.set_need_spinning();
         }
         pp
+    }
+
+    pub(crate) fn idle_ids(&self) -> impl Iterator<Item = u32> {
+        self.inner.pidle.iter().copied()
     }
 
     pub(crate) fn idle_ps(&self) -> usize {

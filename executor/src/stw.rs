@@ -232,3 +232,56 @@ pub(crate) fn set_procs(sched: &Arc<Sched>, procs: u32) -> u32 {
     }
     before
 }
+
+/// Calls `f` once for every P at a moment when no task runs on it, without
+/// stopping the others for it (R-STW-5): a ragged barrier, cheaper than a stop.
+pub(crate) fn for_each_p(sched: &Arc<Sched>, f: Arc<dyn Fn(u32) + Send + Sync>) {
+    let _world = lock(&sched.world);
+    *lock(&sched.safe_point) = Some(f.clone());
+    for pp in sched.all_ps() {
+        pp.safe_point.store(true, Ordering::Release); // ord: after the function
+    }
+    let own = m::with_current(|m| {
+        let m = m.filter(|m| Arc::ptr_eq(&m.sched, sched))?;
+        m.with_p(|pp| pp.map(|pp| pp.id))
+    });
+    if let Some(own) = own {
+        run_safe_point(sched, sched.p(own));
+    }
+    let mut tries = 0;
+    while sched.all_ps().any(|pp| pp.safe_point.load(Ordering::Acquire)) {
+        // ord: sees the function's effects
+        {
+            // A P on the idle list stays there while the lock is held.
+            let guard = sched.lock();
+            for id in guard.idle_ids() {
+                run_safe_point(sched, sched.p(id));
+            }
+        }
+        for pp in sched.all_ps().filter(|pp| pp.safe_point.load(Ordering::Relaxed)) {
+            // ord: a hint
+            let Some(mp) = owner(sched, pp) else { continue };
+            preempt::preempt_one(pp, &mp);
+            if (tries >= PATIENCE || mp.blocks())
+                && let Some(taken) = take_p(sched, &mp)
+            {
+                run_safe_point(sched, taken);
+                m::handoff_p(sched, taken);
+            }
+        }
+        tries += 1;
+        sched.stop_note.sleep_for(Some(RETRY));
+    }
+    *lock(&sched.safe_point) = None;
+}
+
+/// By whoever has `pp`: runs the pending function for it, once.
+pub(crate) fn run_safe_point(sched: &Sched, pp: &P) {
+    // ord: sees the function
+    if pp.safe_point.swap(false, Ordering::AcqRel) {
+        let f = lock(&sched.safe_point).clone();
+        if let Some(f) = f {
+            f(pp.id);
+        }
+    }
+}

@@ -25,3 +25,8 @@ pub fn set_schedtick(tick: u32) {
         });
     });
 }
+
+/// Calls `f` once for every P while no task runs on it.
+pub fn for_each_p(handle: &crate::Handle, f: impl Fn(u32) + Send + Sync + 'static) {
+    crate::stw::for_each_p(handle.sched(), std::sync::Arc::new(f));
+}

@@ -17,7 +17,8 @@
 //! thread of the process execute a full fence. So either step 3 sees REQUESTED,
 //! or step c sees in_runtime = 1 and waits for step 4. When the poll ends the M
 //! takes a REQUESTED word back to OWNED; that exchange and step d decide who has
-//! the P. Where membarrier is missing, both fences are full ones; that choice is
+//! the P. The word of a taker that gave up is OWNED as well: only TAKEN says that
+//! the P is gone. Where membarrier is missing, both fences are full ones; that choice is
 //! made once at start-up.
 //!
 //! Between polls `in_runtime` stays 1: the scheduler's own code owns its P for
@@ -76,10 +77,15 @@ impl PFence {
 
     #[cold]
     fn reclaim(&self) -> bool {
-        // ord: decides against step d; model p_fence
-        self.word
+        // ord: decides against step d and against the withdrawal
+        match self
+            .word
             .compare_exchange(REQUESTED, OWNED, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+        {
+            Ok(_) => true,
+            // The taker has lost its patience and withdrawn: still ours.
+            Err(word) => word == OWNED && !mutant::is(Mutant::WithdrawnIsLost),
+        }
     }
 
     /// M only, inside a poll: true if the P may be used until [`PFence::leave`].
@@ -119,39 +125,58 @@ impl PFence {
     /// The taker's side. Only one taker at a time, and only while the P names
     /// this M.
     pub(crate) fn take(&self, patience: u32) -> Take {
+        match self.take_where(patience, || ()) {
+            Some(()) => Take::Taken,
+            None => Take::Kept,
+        }
+    }
+
+    /// As [`PFence::take`], and tells what `look` saw: it reads which P it is
+    /// while the M cannot change that. After step d the M may be back in the
+    /// scheduler with another P already.
+    pub(crate) fn take_where<R>(&self, patience: u32, look: impl Fn() -> R) -> Option<R> {
         // ord: the heavy fence orders it; fails only if the P is gone already
         if self
             .word
             .compare_exchange(OWNED, REQUESTED, Ordering::AcqRel, Ordering::Relaxed)
             .is_err()
         {
-            return Take::Kept;
+            return None;
         }
         heavy_fence();
-        for _ in 0..patience {
-            // ord: sees the M's writes to P data; pairs with leave and begin_poll
+        for looks in 0..patience {
+            if looks > 0 {
+                spin_hint();
+            }
+            // ord: sees the M's writes to P data; pairs with leave and begin_poll; model p_fence
             if self.in_runtime.load(Ordering::Acquire) == 0 {
-                // ord: decides against reclaim; model p_fence
-                return match self.word.compare_exchange(
+                let mut seen = look();
+                // ord: decides against reclaim
+                let won = self.word.compare_exchange(
                     REQUESTED,
                     TAKEN,
                     Ordering::AcqRel,
                     Ordering::Acquire,
-                ) {
-                    Ok(_) => Take::Taken,
-                    Err(_) => Take::Kept,
-                };
+                );
+                if mutant::is(Mutant::TakenUnclaimed) {
+                    self.word.store(TAKEN, Ordering::Release); // ord: a mutant
+                } else if won.is_err() {
+                    return None;
+                }
+                if mutant::is(Mutant::LookAfterTaking) {
+                    seen = look();
+                }
+                return Some(seen);
             }
             if self.word.load(Ordering::Relaxed) != REQUESTED {
-                return Take::Kept; // ord: hint; the M came back
+                return None; // ord: hint; the M came back
             }
-            spin_hint();
         }
         // ord: withdraws; if the M was faster the result is the same
         let _ = self
             .word
             .compare_exchange(REQUESTED, OWNED, Ordering::AcqRel, Ordering::Relaxed);
-        Take::Kept
+        None
     }
 }
 
@@ -200,11 +225,11 @@ mod barrier {
     pub(crate) fn register() {}
 
     pub(crate) fn light_fence() {
-        store_load_fence();
+        store_load_fence(); // form F; partner: heavy_fence; model p_fence
     }
 
     pub(crate) fn heavy_fence() {
-        store_load_fence();
+        store_load_fence(); // form F; partner: light_fence; model p_fence
     }
 }
 

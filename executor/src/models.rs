@@ -18,6 +18,7 @@
 
 mod chained_steal;
 mod each_g_once;
+mod items;
 mod join;
 mod never_falsely_empty;
 mod no_lost_wakeup;
@@ -53,7 +54,10 @@ fn explore(model: impl Fn() + Send + Sync + 'static) {
     });
     let executions = executions.load(Ordering::Relaxed);
     println!("{executions} executions");
-    assert!(executions >= FEWEST, "only {executions} executions: this models nothing");
+    assert!(
+        executions >= FEWEST,
+        "only {executions} executions: this models nothing"
+    );
 }
 
 /// Explores `model` on a mutant. A test that calls this expects a panic.
@@ -75,13 +79,19 @@ fn every_order_counts(property: &str, models: &'static [fn()]) {
         }
         named += 1;
         let caught = models.iter().any(|&model| fails_without(site, model));
-        println!("{site}: {comment}: {}", if caught { "caught" } else { "missed" });
+        println!(
+            "{site}: {comment}: {}",
+            if caught { "caught" } else { "missed" }
+        );
         if !caught {
             missed.push(site);
         }
     }
     assert!(named > 0, "no comment names the model {property}");
-    assert!(missed.is_empty(), "no model of {property} needs the order at {missed:?}");
+    assert!(
+        missed.is_empty(),
+        "no model of {property} needs the order at {missed:?}"
+    );
 }
 
 /// On a thread of its own, for a failed model leaves loom's thread locals behind.
@@ -95,7 +105,9 @@ fn fails_without(site: Site, model: fn()) -> bool {
 
 /// The `ord:` or `form F` comment of a place: on its line or close above.
 fn comment_of(site: Site) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a crate of a workspace");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("a crate of a workspace");
     let text = fs::read_to_string(root.join(site.file())).expect("the sources are there");
     let lines: Vec<&str> = text.lines().collect();
     let at = site.line() as usize - 1;
@@ -107,17 +119,26 @@ fn comment_of(site: Site) -> String {
     let Some(first) = (at.saturating_sub(7)..at).rev().find(above) else {
         return String::new();
     };
-    let block = lines[first..].iter().take_while(|line| line.trim_start().starts_with("//"));
-    block.map(|line| comment_part(line)).collect::<Vec<_>>().join(" ")
+    let block = lines[first..]
+        .iter()
+        .take_while(|line| line.trim_start().starts_with("//"));
+    block
+        .map(|line| comment_part(line))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn comment_part(line: &str) -> String {
-    line.split_once("//").map_or("", |(_, comment)| comment).trim().to_owned()
+    line.split_once("//")
+        .map_or("", |(_, comment)| comment)
+        .trim()
+        .to_owned()
 }
 
-/// The tests of a property: models, and mutants with what they make it say.
+/// The tests of a property: models, mutants with what they make a model say, and,
+/// if comments name the property, the sweep over those places.
 macro_rules! models {
-    ($property:literal: $($name:ident),+ $(; $($test:ident: $mutant:expr, $model:ident, $says:literal);+)?) => {
+    ($($property:literal:)? $($name:ident),+ $(; $($test:ident: $mutant:expr, $model:ident, $says:literal);+)?) => {
         $(
             #[test]
             fn $name() {
@@ -131,10 +152,18 @@ macro_rules! models {
                 $crate::models::explore_mutant($mutant, super::$model);
             }
         )+)?
+        $crate::models::sweep!($($property:)? $($name),+);
+    };
+}
+use models;
+
+macro_rules! sweep {
+    ($($name:ident),+) => {};
+    ($property:literal: $($name:ident),+) => {
         #[test]
         fn every_order_counts() {
             $crate::models::every_order_counts($property, &[$(super::$name),+]);
         }
     };
 }
-use models;
+use sweep;

@@ -138,6 +138,7 @@ impl<T: Item> RunQueue<T> {
             self.runnext.store(raw, Ordering::Release); // ord: a mutant
             old
         } else {
+            // ord: as above; model runnext_once
             self.runnext.swap(raw, Ordering::AcqRel)
         };
         if old.is_null() {
@@ -151,7 +152,8 @@ impl<T: Item> RunQueue<T> {
     fn put_raw(&self, raw: *mut ()) -> Result<(), Box<Overflow<T>>> {
         loop {
             // ord: sees that consumers have copied the slots they took; pairs
-            // with the head exchange in get and grab; model each_g_once
+            // with the head exchange in get and grab; model none: loom lets no
+            // load see a later store
             let head = self.head.load(Ordering::Acquire);
             let tail = self.tail.load(Ordering::Relaxed); // ord: owner's own word
             let len = if mutant::is(Mutant::PlainLength) {
@@ -187,15 +189,15 @@ impl<T: Item> RunQueue<T> {
         if mutant::is(Mutant::OverflowUnclaimed) {
             self.head.store(head.wrapping_add(HALF), Ordering::Release); // ord: a mutant
         } else {
-            // ord: releases the slots for reuse; pairs with put_raw; model each_g_once
+            // ord: releases the slots for reuse; pairs with put_raw; model none, as there
             self.head
-            .compare_exchange(
-                head,
-                head.wrapping_add(HALF),
-                Ordering::Release,
-                Ordering::Relaxed,
-            )
-            .ok()?;
+                .compare_exchange(
+                    head,
+                    head.wrapping_add(HALF),
+                    Ordering::Release,
+                    Ordering::Relaxed,
+                )
+                .ok()?;
         }
         let mut items = [const { None }; HALF as usize + 1];
         for (raw, out) in batch.into_iter().chain([raw]).zip(items.iter_mut()) {
@@ -238,7 +240,8 @@ impl<T: Item> RunQueue<T> {
                 return None;
             }
             let raw = self.slot(head).load(Ordering::Relaxed); // ord: own store
-            // ord: releases the slot; pairs with put_raw; model each_g_once
+            // ord: releases the slot, and a thief that sees this head sees the
+            // tail behind it; pairs with put_raw and grab; model each_g_once
             let won = self.head.compare_exchange(
                 head,
                 head.wrapping_add(1),
@@ -302,7 +305,7 @@ impl<T: Item> RunQueue<T> {
             if !mutant::is(Mutant::CopyAfterClaim) {
                 self.copy_to(mine, head, base, n);
             }
-            // ord: releases the victim's slots; pairs with put_raw; model each_g_once
+            // ord: releases the victim's slots; pairs with put_raw; model none, as there
             let won = self.head.compare_exchange(
                 head,
                 head.wrapping_add(n),
@@ -340,10 +343,15 @@ impl<T: Item> RunQueue<T> {
     /// and must not have moved (R-RUNQ-7).
     pub(crate) fn is_empty(&self) -> bool {
         loop {
-            let head = self.head.load(Ordering::Acquire); // ord: the order of these reads counts
-            let tail = self.tail.load(Ordering::Acquire); // ord: before runnext
-            let next = self.runnext.load(Ordering::Acquire); // ord: before the second tail
-            let again = self.tail.load(Ordering::Relaxed);
+            // ord: before tail: an owner that took from the ring had put the next item first;
+            // pairs with get_ring; model never_falsely_empty
+            let head = self.head.load(Ordering::Acquire);
+            // ord: before runnext
+            let tail = self.tail.load(Ordering::Acquire);
+            // ord: before the second tail: who took from runnext had kicked the former item first;
+            // pairs with take_runnext; model never_falsely_empty
+            let next = self.runnext.load(Ordering::Acquire);
+            let again = self.tail.load(Ordering::Relaxed); // ord: ordered by the one before
             if tail == again || mutant::is(Mutant::EmptyAtOneLook) {
                 return head == tail && next.is_null();
             }

@@ -27,6 +27,7 @@
 //! must see what the waker did before, and only a read-modify-write of the same
 //! word carries that.
 
+use crate::mutant::{self, Mutant};
 use crate::sync::{AtomicU32, Ordering};
 
 pub(crate) const RUNNABLE: u32 = 1;
@@ -118,8 +119,12 @@ impl State {
 
     /// Edge 6 (R-G-8, R-G-9).
     pub(crate) fn wake(&self) -> OnWake {
-        if self.load().is_dead() {
+        let now = self.load();
+        if now.is_dead() {
             return OnWake::Done;
+        }
+        if mutant::is(Mutant::WakeWithoutWrite) && now.will_be_polled() {
+            return OnWake::Noted;
         }
         self.update(|word| match word & STATUS {
             WAITING if word & SCAN == 0 => {
@@ -142,7 +147,7 @@ impl State {
                 RUNNABLE,
                 "gmp: execute of a task in state {word:#x}"
             );
-            if word & SCAN != 0 {
+            if word & SCAN != 0 && !mutant::is(Mutant::PollIgnoresScan) {
                 return (word | DEFER, BeginPoll::Deferred);
             }
             let running = (word & !(STATUS | NOTIFIED)) | RUNNING;
@@ -158,6 +163,11 @@ impl State {
 
     /// Edge 3, or 4 if a wake came during the poll.
     pub(crate) fn end_poll(&self) -> EndPoll {
+        if mutant::is(Mutant::PollEndByLoadAndStore) && !self.load().must_go_on() {
+            self.0
+                .store((self.load().0 & !STATUS) | WAITING, Ordering::Release); // ord: a mutant
+            return EndPoll::Parked;
+        }
         self.update(|word| {
             debug_assert_eq!(
                 word & STATUS,
@@ -172,7 +182,7 @@ impl State {
                     (word & !(STATUS | PREEMPT_STOP)) | PREEMPTED,
                     EndPoll::Stopped,
                 )
-            } else if word & NOTIFIED != 0 {
+            } else if word & NOTIFIED != 0 && !mutant::is(Mutant::PollEndForgetsWake) {
                 ((word & !(STATUS | NOTIFIED)) | RUNNABLE, EndPoll::Requeue)
             } else {
                 ((word & !STATUS) | WAITING, EndPoll::Parked)
@@ -286,7 +296,9 @@ impl State {
     pub(crate) fn withdraw_stop(&self) -> OnWake {
         self.update(|word| match word & STATUS {
             // It stopped in the last moment: it must go on.
-            PREEMPTED => ((word & !(STATUS | NOTIFIED)) | RUNNABLE, OnWake::Enqueue),
+            PREEMPTED if !mutant::is(Mutant::WithdrawOnlyClears) => {
+                ((word & !(STATUS | NOTIFIED)) | RUNNABLE, OnWake::Enqueue)
+            }
             _ => (word & !PREEMPT_STOP, OnWake::Noted),
         })
         .1
@@ -297,6 +309,7 @@ impl State {
         self.update(|word| {
             let clear = word & !(SCAN | DEFER);
             match word & STATUS {
+                WAITING if mutant::is(Mutant::ResumeForgetsWake) => (clear, OnWake::Noted),
                 WAITING if stopped || word & (NOTIFIED | CANCELLED) != 0 => {
                     ((clear & !(STATUS | NOTIFIED)) | RUNNABLE, OnWake::Enqueue)
                 }
@@ -340,6 +353,12 @@ impl Snapshot {
     }
     pub(crate) fn has_join_waker(self) -> bool {
         self.0 & JOIN_WAKER != 0
+    }
+    fn will_be_polled(self) -> bool {
+        self.status() == RUNNABLE || self.0 & NOTIFIED != 0
+    }
+    fn must_go_on(self) -> bool {
+        self.0 & (CANCELLED | PREEMPT_STOP | NOTIFIED) != 0
     }
 }
 

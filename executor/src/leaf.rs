@@ -43,7 +43,7 @@ pub(crate) fn park_on(reason: WaitReason, location: &'static Location<'static>, 
 
 /// Gives the running task a set of labels, by its number in a table of the
 /// caller's; its children inherit it. Returns the former one.
-pub fn set_labels(labels: u32) -> u32 {
+pub fn set_labels(labels: u16) -> u16 {
     m::with_current(|m| {
         // SAFETY: the running task outlives the call that it makes.
         let Some(task) = m.and_then(|m| unsafe { m.curg.get().as_ref() }) else { return 0 };

@@ -19,7 +19,7 @@ use crate::fence::PFence;
 use crate::g::{Header, ReadyG};
 use crate::p::{P, PRUNNING};
 use crate::park::Note;
-use crate::probe::Leaf;
+use crate::probe::{self, Leaf};
 use crate::rand::Rand;
 use crate::sched::{EXITING, Sched, SchedGuard};
 use crate::steal::StealOrder;
@@ -126,6 +126,8 @@ pub(crate) struct M {
     pub(crate) sched: Arc<Sched>,
     pub(crate) shared: Arc<MShared>,
     p: Cell<*const P>,
+    /// The M of another runtime whose task this thread polls meanwhile.
+    beneath: Cell<*const M>,
     pub(crate) spinning: Cell<bool>,
     pub(crate) rand: Rand,
     pub(crate) curg: Cell<*const Header>,
@@ -142,6 +144,8 @@ pub(crate) struct M {
     pub(crate) locals: RefCell<Vec<crate::g::TaskRef>>,
     /// Whether the thread belongs to a `block_on`.
     pub(crate) attached: bool,
+    /// How many more times this M looks around for a moment before it sleeps.
+    pub(crate) patience: Cell<u32>,
     /// The order in which this M visits other Ps.
     pub(crate) order: RefCell<StealOrder>,
     /// The schedtick at which this M last looked at the netpoller in passing.
@@ -150,6 +154,19 @@ pub(crate) struct M {
 
 thread_local! {
     static CURRENT: Cell<*const M> = const { Cell::new(ptr::null()) };
+}
+
+/// Whether this thread serves `sched`, if only beneath the M of another runtime.
+pub(crate) fn serves(sched: &Arc<Sched>) -> bool {
+    let mut m = CURRENT.with(Cell::get);
+    // SAFETY: as in with_current; the Ms beneath live further down this stack.
+    while let Some(here) = unsafe { m.as_ref() } {
+        if Arc::ptr_eq(&here.sched, sched) {
+            return true;
+        }
+        m = here.beneath.get();
+    }
+    false
 }
 
 /// Calls `f` with this thread's M, if it is one.
@@ -180,9 +197,9 @@ pub(crate) struct Entered {
 
 impl Entered {
     pub(crate) fn new(m: &M) -> Entered {
-        Entered {
-            before: CURRENT.with(|c| c.replace(m)),
-        }
+        let before = CURRENT.with(|c| c.replace(m));
+        m.beneath.set(before);
+        Entered { before }
     }
 }
 
@@ -200,6 +217,7 @@ impl M {
             sched,
             shared,
             p: Cell::new(ptr::null()),
+            beneath: Cell::new(ptr::null()),
             spinning: Cell::new(false),
             rand,
             curg: Cell::new(ptr::null()),
@@ -211,6 +229,7 @@ impl M {
             now: Cell::new(0),
             locals: RefCell::new(Vec::new()),
             attached,
+            patience: Cell::new(0),
             order: RefCell::new(StealOrder::default()),
             net_tick: Cell::new(u32::MAX),
         }
@@ -430,7 +449,7 @@ fn new_m(sched: &Arc<Sched>, id: u32, pp: &P, spinning: bool) -> std::io::Result
 
 fn thread_main(sched: Arc<Sched>, shared: Arc<MShared>) {
     if let Some(hook) = &sched.hooks.thread_start {
-        hook();
+        probe::contain(hook);
     }
     {
         let m = M::new(sched.clone(), shared.clone(), false);
@@ -440,7 +459,7 @@ fn thread_main(sched: Arc<Sched>, shared: Arc<MShared>) {
     }
     detach(&sched, &shared);
     if let Some(hook) = &sched.hooks.thread_stop {
-        hook();
+        probe::contain(hook);
     }
 }
 
@@ -459,6 +478,12 @@ pub(crate) fn accept_next(m: &M) -> bool {
     }
 }
 
+/// A sleep that was not worth it, in nanoseconds: waking a thread takes 40 µs on
+/// a virtual machine, so the work came within the next 20.
+const SHORT_SLEEP: u64 = 60_000;
+/// What such a sleep is worth in short looks around (see `proc::linger`).
+const PATIENCE: u32 = 2;
+
 /// Parks an M without a P until a starter hands it one (R-P-6). False: the M
 /// ends, at the runtime's end or after its keep-alive.
 pub(crate) fn stop_m(m: &M) -> bool {
@@ -473,6 +498,7 @@ pub(crate) fn stop_m(m: &M) -> bool {
         }
         guard.inner.midle.push(m.shared.clone());
     }
+    let asleep = m.sched.real_nanotime();
     while !m.shared.note.sleep_for(m.sched.config.keep_alive) {
         if m.sched.config.keep_alive.is_none() {
             continue;
@@ -489,6 +515,8 @@ pub(crate) fn stop_m(m: &M) -> bool {
         }
         // Somebody has taken us off the list and is about to wake us.
     }
+    let slept = m.sched.real_nanotime() - asleep;
+    m.patience.set(if slept < SHORT_SLEEP { PATIENCE } else { 0 });
     accept_next(m)
 }
 

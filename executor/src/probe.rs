@@ -2,11 +2,12 @@
 //! counters. No formats and no allocation here; the profiler reads.
 
 use std::any::Any;
-use std::panic::Location;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr;
 
 use crate::g::Header;
-use crate::sync::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// What a task waits for; the texts are Go's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,9 +99,9 @@ pub(crate) struct ParkRecord {
     target: AtomicU64,
     location: AtomicPtr<Location<'static>>,
     since_ms: AtomicU32,
-    reason: AtomicU8,
     /// The interned set of labels, inherited by children (R-G-5); 0: none.
-    labels: AtomicU32,
+    labels: AtomicU16,
+    reason: AtomicU8,
 }
 
 impl ParkRecord {
@@ -110,7 +111,7 @@ impl ParkRecord {
             location: AtomicPtr::new(ptr::null_mut()),
             since_ms: AtomicU32::new(0),
             reason: AtomicU8::new(WaitReason::Foreign as u8),
-            labels: AtomicU32::new(0),
+            labels: AtomicU16::new(0),
         }
     }
 
@@ -126,11 +127,11 @@ impl ParkRecord {
         self.target.load(Ordering::Relaxed) // ord: for people
     }
 
-    pub(crate) fn labels(&self) -> u32 {
+    pub(crate) fn labels(&self) -> u16 {
         self.labels.load(Ordering::Relaxed) // ord: for people
     }
 
-    pub(crate) fn set_labels(&self, labels: u32) {
+    pub(crate) fn set_labels(&self, labels: u16) {
         self.labels.store(labels, Ordering::Relaxed); // ord: for people
     }
 
@@ -171,6 +172,19 @@ pub(crate) fn contained_panic() {
     tracing::error!(target: "gmp::panic", "a panic in a drop or a waker was contained");
 }
 
+/// Runs code of the user that must not unwind into the runtime.
+pub(crate) fn contain(f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        contained_panic();
+        // The payload is a value of the user's as well: its drop may panic, and
+        // so may what that panics with. There the runtime stops being curious.
+        if let Err(next) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            contained_panic();
+            let _leaked = ManuallyDrop::new(next);
+        }
+    }
+}
+
 pub(crate) fn contained_panics() -> u64 {
     CONTAINED.load(Ordering::Relaxed) // ord: a count
 }
@@ -189,10 +203,12 @@ pub(crate) fn task_panicked(header: &Header, payload: &(dyn Any + Send)) {
     // SAFETY is not at stake: a panicking task runs, so its runtime lives.
     crate::m::with_current(|m| {
         if let Some(handler) = m.and_then(|m| m.sched.hooks.panic_handler.as_ref()) {
-            handler(&TaskPanic {
-                id: header.goid,
-                spawned_at: header.spawn_loc,
-                payload,
+            contain(|| {
+                handler(&TaskPanic {
+                    id: header.goid,
+                    spawned_at: header.spawn_loc,
+                    payload,
+                });
             });
         }
     });

@@ -21,7 +21,7 @@ use crate::m::{M, YieldAs, handoff_p, stop_m};
 use crate::netpoll;
 use crate::p::P;
 use crate::preempt;
-use crate::probe::Leaf;
+use crate::probe::{self, Leaf};
 use crate::ready::{self, runqput};
 use crate::sched::Sched;
 use crate::steal::{Stolen, earlier, steal_work};
@@ -120,6 +120,9 @@ pub(crate) fn find_runnable(m: &M) -> Option<(ReadyG, bool)> {
                 Stolen::LookAgain => continue,
                 Stolen::Nothing { poll_until: theirs } => poll_until = earlier(poll_until, theirs),
             }
+            if linger(m) {
+                continue;
+            }
         }
 
         // Give up, step 1 of the dropper.
@@ -179,6 +182,34 @@ pub(crate) fn find_runnable(m: &M) -> Option<(ReadyG, bool)> {
     }
 }
 
+/// A spinner whose last sleeps were not worth their price looks around for a
+/// moment before it gives up: somebody outside, or a poll that has lost its P,
+/// makes work one piece at a time, and each would wake a thread. It counts as
+/// spinning meanwhile, so nobody is woken. A lone task in another P's `runnext`
+/// is not looked for: its owner runs it next. True: there is work.
+fn linger(m: &M) -> bool {
+    const MOMENT: u64 = 15_000;
+    let patience = m.patience.get();
+    if patience == 0 || m.sched.go117() {
+        return false;
+    }
+    let until = m.sched.real_nanotime() + MOMENT;
+    loop {
+        for _ in 0..16 {
+            let work = !m.sched.injector.is_empty() || m.sched.all_ps().any(|pp| pp.runq.len() > 0);
+            if work || m.sched.stop_is_wanted() {
+                return true;
+            }
+            crate::sync::spin_hint();
+        }
+        if m.sched.real_nanotime() > until {
+            // It did not pay: a little less of it next time.
+            m.patience.set(patience - 1);
+            return false;
+        }
+    }
+}
+
 /// The runtime has ended: every queue is empty.
 fn leave(m: &M) -> Option<(ReadyG, bool)> {
     if m.spinning.replace(false) {
@@ -201,10 +232,15 @@ fn local_or_global(m: &M, pp: &P, first: bool) -> Option<(ReadyG, bool)> {
     // A chain of short tasks that wake each other through runnext inherits one
     // slice for ever, and its ticks stand still. The request to give way is
     // therefore kept until a new slice begins: runnext goes to the tail and the
-    // global queue gets its turn (R-PREEMPT-7). Go forgets it.
-    let breaks_chain = preempted && !sched.go117();
-    if breaks_chain && let Some(gp) = pp.runq.take_runnext() {
+    // global queue gets its turn (R-PREEMPT-7). Go forgets it. Without a runnext
+    // there is no chain, and the ring has its turn as ever.
+    let mut breaks_chain = false;
+    if preempted
+        && !sched.go117()
+        && let Some(gp) = pp.runq.take_runnext()
+    {
         runqput(sched, pp, gp, false);
+        breaks_chain = true;
     }
     if (tick.is_multiple_of(FAIRNESS) && (first || !sched.go117())) || breaks_chain {
         if !sched.injector.is_empty()
@@ -395,6 +431,9 @@ fn requeue(m: &M, gp: ReadyG) {
         (how, _) => {
             if how == YieldAs::Preempt {
                 sched.preemptions.add_shared(1);
+                if let Some(pp) = m.p() {
+                    pp.preempt.store(false, Ordering::Relaxed); // ord: owner's answer
+                }
             }
             sched.injector.push(gp);
             // Go 1.17 lets a yielder wait though Ps are idle (L-6).
@@ -417,7 +456,7 @@ fn finish(m: &M, task: NonNull<Header>) {
         // SAFETY: this M ran the task and its output is stored.
         unsafe { join::complete(task) };
         if !root && let Some(hook) = &m.sched.hooks.task_terminate {
-            hook(goid);
+            probe::contain(|| hook(goid));
         }
     });
     m.curg.set(std::ptr::null());

@@ -22,26 +22,78 @@ pub(crate) struct Registry {
     shards: Box<[Mutex<Shard>]>,
 }
 
+/// Slots in chunks that never move: growth copies nothing, and a million parked
+/// tasks cost eight bytes each.
 #[derive(Default)]
 struct Shard {
-    slots: Vec<Slot>,
-    free: Option<u32>,
+    chunks: Vec<Box<[Slot; CHUNK]>>,
+    /// Slots handed out so far, used and free ones.
+    len: u32,
+    /// The free slot that was given back last, plus 1; 0: none.
+    free: u32,
 }
 
-enum Slot {
-    Task(NonNull<Header>),
-    Free(Option<u32>),
+const CHUNK: usize = 512;
+
+/// A task's address, or the next free slot (plus 1) shifted over a mark in the
+/// lowest bit, which no address has.
+#[derive(Clone, Copy)]
+struct Slot(*mut Header);
+
+impl Slot {
+    fn free(next: u32) -> Slot {
+        Slot(std::ptr::without_provenance_mut((next as usize) << 1 | 1))
+    }
+
+    fn get(self) -> Result<NonNull<Header>, u32> {
+        if self.0.addr() & 1 == 1 {
+            return Err((self.0.addr() >> 1) as u32);
+        }
+        Ok(NonNull::new(self.0).expect("gmp: an unused slot was read"))
+    }
 }
 
 // SAFETY: the pointers are only followed under the shard's lock, while the task
 // they name cannot end.
 unsafe impl Send for Shard {}
 
+impl Shard {
+    fn slot(&mut self, index: u32) -> &mut Slot {
+        &mut self.chunks[index as usize / CHUNK][index as usize % CHUNK]
+    }
+
+    fn insert(&mut self, task: NonNull<Header>) -> u32 {
+        let index = if let Some(index) = self.free.checked_sub(1) {
+            let Err(next) = self.slot(index).get() else {
+                unreachable!("gmp: a used slot on the free list")
+            };
+            self.free = next;
+            index
+        } else {
+            if self.len as usize == self.chunks.len() * CHUNK {
+                self.chunks.push(Box::new([Slot::free(0); CHUNK]));
+            }
+            self.len += 1;
+            self.len - 1
+        };
+        *self.slot(index) = Slot(task.as_ptr());
+        index
+    }
+
+    fn remove(&mut self, index: u32) {
+        *self.slot(index) = Slot::free(self.free);
+        self.free = index + 1;
+    }
+
+    fn tasks(&self) -> impl Iterator<Item = NonNull<Header>> {
+        let slots = self.chunks.iter().flat_map(|chunk| chunk.iter());
+        slots.take(self.len as usize).filter_map(|slot| slot.get().ok())
+    }
+}
+
 impl Registry {
     pub(crate) fn new() -> Registry {
-        Registry {
-            shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect(),
-        }
+        Registry { shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect() }
     }
 
     /// Lists a task that is about to park for the first time.
@@ -49,41 +101,20 @@ impl Registry {
     /// # Safety
     /// The caller runs the task, and [`Registry::remove`] comes before its end.
     pub(crate) unsafe fn insert(&self, task: NonNull<Header>, near: u32) {
-        let index = near as usize % SHARDS;
-        let mut shard = lock(&self.shards[index]);
-        let slot = match shard.free {
-            Some(slot) => {
-                let Slot::Free(next) = shard.slots[slot as usize] else {
-                    unreachable!("gmp: a used slot on the free list")
-                };
-                shard.free = next;
-                shard.slots[slot as usize] = Slot::Task(task);
-                slot
-            }
-            None => {
-                let slot = u32::try_from(shard.slots.len()).expect("fewer than 2^27 tasks a shard");
-                shard.slots.push(Slot::Task(task));
-                slot
-            }
-        };
+        let shard = near as usize % SHARDS;
+        let index = lock(&self.shards[shard]).insert(task);
         // SAFETY: alive by contract.
         let header = unsafe { task.as_ref() };
+        assert!(index < u32::MAX >> (SHARD_BITS + 1), "gmp: too many parked tasks");
         // ord: only the M that runs the task reads it
-        header
-            .slot
-            .store(((slot << SHARD_BITS) | index as u32) + 1, Ordering::Relaxed);
+        header.slot.store(((index << SHARD_BITS) | shard as u32) + 1, Ordering::Relaxed);
     }
 
     /// Takes a task off the list; nothing if it never parked.
     pub(crate) fn remove(&self, header: &Header) {
         let slot = header.slot.load(Ordering::Relaxed); // ord: written by an earlier poll
-        let Some(slot) = slot.checked_sub(1) else {
-            return;
-        };
-        let mut shard = lock(&self.shards[slot as usize % SHARDS]);
-        let slot = slot >> SHARD_BITS;
-        shard.slots[slot as usize] = Slot::Free(shard.free);
-        shard.free = Some(slot);
+        let Some(slot) = slot.checked_sub(1) else { return };
+        lock(&self.shards[slot as usize % SHARDS]).remove(slot >> SHARD_BITS);
     }
 
     /// Calls `look` with every listed task, shard by shard. Tasks that are
@@ -91,29 +122,18 @@ impl Registry {
     /// and run no user code: it holds a shard's lock.
     pub(crate) fn for_each(&self, mut look: impl FnMut(&Header, &dyn Fn() -> TaskRef)) {
         for shard in &self.shards {
-            for slot in &lock(shard).slots {
-                if let Slot::Task(task) = *slot {
-                    // SAFETY: listed, and ends only after a removal under this lock.
-                    let header = unsafe { task.as_ref() };
-                    // SAFETY: as above.
-                    look(header, &|| unsafe { TaskRef::new(task) });
-                }
+            for task in lock(shard).tasks() {
+                // SAFETY: listed, and ends only after a removal under this lock.
+                let header = unsafe { task.as_ref() };
+                // SAFETY: as above.
+                look(header, &|| unsafe { TaskRef::new(task) });
             }
         }
     }
 
     /// How many tasks are listed.
     pub(crate) fn len(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|s| {
-                lock(s)
-                    .slots
-                    .iter()
-                    .filter(|s| matches!(s, Slot::Task(_)))
-                    .count()
-            })
-            .sum()
+        self.shards.iter().map(|shard| lock(shard).tasks().count()).sum()
     }
 }
 

@@ -49,7 +49,7 @@ pub struct TaskInfo {
     /// Whether an abort was asked.
     pub cancelled: bool,
     /// Its set of labels; 0: none.
-    pub labels: u32,
+    pub labels: u16,
     /// Wakers that can make it runnable, as far as they are counted.
     pub wakers: u32,
 }

@@ -11,6 +11,7 @@ use crate::JoinHandle;
 use crate::g::{Extra, ReadyG, join};
 use crate::m::{self, Entered, M, accept_next};
 use crate::netpoll;
+use crate::probe;
 use crate::proc;
 use crate::ready;
 use crate::sched::Sched;
@@ -259,6 +260,9 @@ where
         }
         locals.push(reference);
         drop(locals);
+        if let Some(hook) = &m.sched.hooks.task_spawn {
+            probe::contain(|| hook(goid));
+        }
         ready::ready_here(m, gp);
         handle
     })

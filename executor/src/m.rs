@@ -169,6 +169,19 @@ pub(crate) fn serves(sched: &Arc<Sched>) -> bool {
     false
 }
 
+/// Whether this thread serves `sched`, if only beneath the M of another runtime.
+pub(crate) fn serves(sched: &Arc<Sched>) -> bool {
+    let mut m = CURRENT.with(Cell::get);
+    // SAFETY: as in with_current; the Ms beneath live further down this stack.
+    while let Some(here) = unsafe { m.as_ref() } {
+        if Arc::ptr_eq(&here.sched, sched) {
+            return true;
+        }
+        m = here.beneath.get();
+    }
+    false
+}
+
 /// Calls `f` with this thread's M, if it is one.
 #[inline]
 pub(crate) fn with_current<R>(f: impl FnOnce(Option<&M>) -> R) -> R {

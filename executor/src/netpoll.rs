@@ -6,7 +6,6 @@
 //! own tasks are turned back into tasks here, so that a burst of events becomes
 //! one batch, and foreign ones are simply woken.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -46,9 +45,7 @@ pub(crate) fn wake(sched: &Sched, waker: Waker) -> Option<ReadyG> {
     match wake_unqueued(sched, waker) {
         Ok(gp) => gp,
         Err(foreign) => {
-            if catch_unwind(AssertUnwindSafe(|| foreign.wake())).is_err() {
-                probe::contained_panic();
-            }
+            probe::contain(|| foreign.wake());
             None
         }
     }

@@ -16,6 +16,7 @@ use crate::g::refs::Released;
 use crate::g::{Extra, Header, ReadyG, TaskRef};
 use crate::m::{self, M, start_m, wake_p};
 use crate::p::P;
+use crate::probe;
 use crate::sched::{OPEN, Sched};
 use crate::sync::{Arc, lock};
 
@@ -181,7 +182,7 @@ where
             unsafe { stillborn(sched, m, task) };
         } else {
             if let Some(hook) = &sched.hooks.task_spawn {
-                hook(goid);
+                probe::contain(|| hook(goid));
             }
             // SAFETY: a new task is runnable and not queued (edge 1).
             let gp = unsafe { ReadyG::from_ptr(task) };

@@ -118,7 +118,7 @@ fn shutdown(sched: &Arc<Sched>, wait: Wait) -> ShutdownReport {
     if first.is_ok() {
         proc::abort_all(sched);
     }
-    let inside = m::with_current(|m| m.is_some_and(|m| Arc::ptr_eq(&m.sched, sched)));
+    let inside = m::serves(sched);
     let until = match wait {
         // One of the tasks that must end is waiting for the end.
         Wait::Until(_) if inside => {

@@ -131,11 +131,9 @@ impl<F: Future> Cell<F> {
     unsafe fn finish(header: NonNull<Header>, output: Result<F::Output, JoinError>) {
         // SAFETY: the caller's access.
         let stage = unsafe { Self::stage(header) };
-        if catch_unwind(AssertUnwindSafe(|| *stage = Stage::Consumed)).is_err() {
-            // The future is gone though its drop panicked, and what it computed
-            // is still good.
-            probe::contained_panic();
-        }
+        // If the drop panics the future is gone all the same, and what it
+        // computed is still good.
+        probe::contain(|| *stage = Stage::Consumed);
         *stage = Stage::Output(output);
     }
 
@@ -152,18 +150,14 @@ impl<F: Future> Cell<F> {
     unsafe fn drop_output(header: NonNull<Header>) {
         // SAFETY: as take_output, or the completing M without a handle.
         let stage = unsafe { Self::stage(header) };
-        if catch_unwind(AssertUnwindSafe(|| *stage = Stage::Consumed)).is_err() {
-            probe::contained_panic();
-        }
+        probe::contain(|| *stage = Stage::Consumed);
     }
 
     unsafe fn dealloc(header: NonNull<Header>) {
         let cell: *mut Cell<F> = cast(header);
         // SAFETY: allocated as this box in `allocate`; no reference is left.
         let cell = unsafe { Box::from_raw(cell) };
-        if catch_unwind(AssertUnwindSafe(|| drop(cell))).is_err() {
-            probe::contained_panic();
-        }
+        probe::contain(|| drop(cell));
     }
 }
 

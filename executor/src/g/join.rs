@@ -9,7 +9,7 @@ use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker, ready};
@@ -327,10 +327,8 @@ pub(crate) unsafe fn complete(task: NonNull<Header>) {
     } else if snapshot.has_join_waker() {
         // SAFETY: edge 5 with JOIN_WAKER set: the slot is ours for good.
         let waker = unsafe { &mut *header.join_waker.get() }.take();
-        if let Some(waker) = waker
-            && catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err()
-        {
-            probe::contained_panic();
+        if let Some(waker) = waker {
+            probe::contain(|| waker.wake());
         }
     }
 }

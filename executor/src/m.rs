@@ -150,23 +150,12 @@ pub(crate) struct M {
     pub(crate) order: RefCell<StealOrder>,
     /// The schedtick at which this M last looked at the netpoller in passing.
     pub(crate) net_tick: Cell<u32>,
+    /// Whether the last task ran in the slice of the one before it.
+    pub(crate) inherited: Cell<bool>,
 }
 
 thread_local! {
     static CURRENT: Cell<*const M> = const { Cell::new(ptr::null()) };
-}
-
-/// Whether this thread serves `sched`, if only beneath the M of another runtime.
-pub(crate) fn serves(sched: &Arc<Sched>) -> bool {
-    let mut m = CURRENT.with(Cell::get);
-    // SAFETY: as in with_current; the Ms beneath live further down this stack.
-    while let Some(here) = unsafe { m.as_ref() } {
-        if Arc::ptr_eq(&here.sched, sched) {
-            return true;
-        }
-        m = here.beneath.get();
-    }
-    false
 }
 
 /// Whether this thread serves `sched`, if only beneath the M of another runtime.
@@ -245,6 +234,7 @@ impl M {
             patience: Cell::new(0),
             order: RefCell::new(StealOrder::default()),
             net_tick: Cell::new(u32::MAX),
+            inherited: Cell::new(false),
         }
     }
 

@@ -233,9 +233,12 @@ fn local_or_global(m: &M, pp: &P, first: bool) -> Option<(ReadyG, bool)> {
     // slice for ever, and its ticks stand still. The request to give way is
     // therefore kept until a new slice begins: runnext goes to the tail and the
     // global queue gets its turn (R-PREEMPT-7). Go forgets it. Without a runnext
-    // there is no chain, and the ring has its turn as ever.
+    // there is no chain, nor after a task that used up a slice of its own; then
+    // the ring has its turn as ever: two such tasks that go back to the global
+    // queue would starve it.
     let mut breaks_chain = false;
     if preempted
+        && m.inherited.get()
         && !sched.go117()
         && let Some(gp) = pp.runq.take_runnext()
     {
@@ -324,6 +327,7 @@ pub(crate) fn execute(m: &M, gp: ReadyG, inherit: bool) {
     };
     {
         let pp = m.must_p();
+        m.inherited.set(inherit);
         if !inherit {
             pp.tick();
         }

@@ -90,7 +90,17 @@ struct Watch {
     stat: Option<(i32, File)>,
 }
 
-struct Sysmon {
+impl Watch {
+    fn new(now: u64) -> Watch {
+        Watch {
+            slice_since: now,
+            ..Watch::default()
+        }
+    }
+}
+
+/// The thread's memory between its looks.
+pub(crate) struct Sysmon {
     sched: Arc<Sched>,
     watch: Vec<Watch>,
     /// Sum of all ticks at the last look: a change means that tasks ran.
@@ -103,14 +113,7 @@ struct Sysmon {
 /// The thread's life: until the runtime ends.
 pub(crate) fn run(sched: Arc<Sched>) {
     let mut delay = Delay::new(sched.config.rules);
-    let mut sysmon = Sysmon {
-        last_trace: sched.real_nanotime(),
-        last_limits: sched.real_nanotime(),
-        sched,
-        watch: Vec::new(),
-        activity: 0,
-        reported: HashSet::new(),
-    };
+    let mut sysmon = Sysmon::new(sched);
     loop {
         sysmon.sched.sysmon_note.sleep_for(Some(delay.next()));
         if sysmon.sched.is_exiting() {
@@ -133,6 +136,17 @@ pub(crate) fn run(sched: Arc<Sched>) {
 }
 
 impl Sysmon {
+    pub(crate) fn new(sched: Arc<Sched>) -> Sysmon {
+        Sysmon {
+            last_trace: sched.real_nanotime(),
+            last_limits: sched.real_nanotime(),
+            sched,
+            watch: Vec::new(),
+            activity: 0,
+            reported: HashSet::new(),
+        }
+    }
+
     /// Whether nothing ran since the last look. Go goes by the idle Ps alone;
     /// but then a service with little to do would wake sysmon for each request.
     fn is_quiet(&mut self) -> bool {
@@ -188,11 +202,13 @@ impl Sysmon {
     }
 
     /// R-SYSMON-3 and 4 for every P. True: at least one P was taken.
-    fn retake(&mut self, now: u64) -> bool {
+    pub(crate) fn retake(&mut self, now: u64) -> bool {
         let sched = self.sched.clone();
         let mut retook = false;
+        // A P that is new to us begins a slice: else one whose tick is still 0
+        // would have had its slice since the clock's start.
         self.watch
-            .resize_with(sched.procs() as usize, Watch::default);
+            .resize_with(sched.procs() as usize, || Watch::new(now));
         for pp in sched.all_ps() {
             let Some(mp) = stw::owner(&sched, pp) else {
                 continue;

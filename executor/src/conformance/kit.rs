@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use gmp_reactor::Reactor;
 
+use crate::deadlock::OnDeadlock;
 use crate::g::{Extra, ReadyG, join};
 use crate::idle::Counts;
 use crate::m::{self, Entered, M, MShared};
@@ -60,10 +61,12 @@ impl World {
             stack_size: None,
             keep_alive: None,
             time_slice: 10_000_000,
-            handoff: true,
+            handoff: false,
             seed: 1,
             schedtrace: None,
             scheddetail: false,
+            on_deadlock: OnDeadlock::Off,
+            auto_procs: false,
         };
         let reactor = Reactor::new().expect("a reactor can be made");
         World {

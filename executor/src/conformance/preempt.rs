@@ -1,13 +1,14 @@
-//! T-40, T-44 to T-47: giving way by wish and on request.
+//! T-40, T-43 to T-47: giving way by wish and on request.
 
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use super::kit::{RULES, World};
 use crate::leaf;
 use crate::preempt::{preempt_one, wanted};
 use crate::sched::Rules;
-use crate::sync::{Arc, AtomicU32, Ordering};
+use crate::sync::{Arc, AtomicU32, Mutex, Ordering, lock};
 use crate::syscall::block_in_place;
+use crate::sysmon::Sysmon;
 
 const A: u64 = 1;
 const B: u64 = 2;
@@ -19,7 +20,8 @@ const X: u64 = 9;
 /// behind its own P's tasks. Source: Go's Gosched, goyield.
 #[test]
 fn t40_gosched_and_goyield() {
-    let table: [(fn(&mut std::task::Context<'_>), [u64; 4]); 2] =
+    type GiveWay = fn(&mut Context<'_>);
+    let table: [(GiveWay, [u64; 4]); 2] =
         [(leaf::gosched, [B, C, D, A]), (leaf::goyield, [B, C, A, D])];
     for rules in RULES {
         for (give_way, order) in table {
@@ -62,6 +64,77 @@ fn t44_a_preempted_task_goes_to_the_global_tail() {
         assert_eq!(world.sched.preemptions.get(), 1);
         assert_eq!(world.drain(pp), (None, vec![]));
         assert_eq!(world.drain_global(), [X, A]);
+    }
+}
+
+/// Rules R-PREEMPT-3 and 7, T-43: a request that was answered is over: what waits
+/// in the ring is next, not the hog itself, which would be the head of the global
+/// queue.
+#[test]
+fn t43_the_ring_is_next_after_a_hog_that_gave_way() {
+    for rules in RULES {
+        for with_runnext in [false, true] {
+            let world = World::new(rules, 1);
+            let m = world.m();
+            let pp = m.must_p();
+            let shared = m.shared.clone();
+            let sched = world.sched.clone();
+            let hog = world.task(A, move |cx| {
+                preempt_one(sched.p(0), &shared);
+                leaf::poll_check(cx)
+            });
+            world.set_tick(pp, 1);
+            world.put(pp, hog, false);
+            world.fill(pp, [B]);
+            assert_eq!(world.rounds(&m, 1), [A]);
+            let order = if with_runnext {
+                world.put(pp, world.g(C), true);
+                vec![C, B, A]
+            } else {
+                vec![B, A]
+            };
+            assert_eq!(world.rounds(&m, order.len()), order, "{rules:?}");
+        }
+    }
+}
+
+/// Rules R-SYSMON-3 and R-PREEMPT-6, T-43: a slice lasts from the look at which
+/// sysmon saw it begin, also that of a P's first task, and the request comes again
+/// at each look until the next slice begins.
+#[test]
+fn t43_sysmon_asks_after_a_slice() {
+    const SLICE: u64 = 10_000_000;
+    for rules in RULES {
+        let world = World::new(rules, 1);
+        let m = world.m();
+        let mut sysmon = Sysmon::new(world.sched.clone());
+        // The clock has run for long, and the P's tick is 0.
+        let start = world.sched.real_nanotime() + 100 * SLICE;
+        let asked: Arc<Mutex<Vec<bool>>> = Arc::default();
+        let sched = world.sched.clone();
+        let task = world.task(A, {
+            let asked = asked.clone();
+            let m = m.shared.clone();
+            move |_| {
+                for after in [0, SLICE - 1, SLICE, SLICE + 1] {
+                    sysmon.retake(start + after);
+                    let pp = sched.p(0);
+                    lock(&asked).push(wanted() && pp.preempt.swap(false, Ordering::Relaxed)); // ord: one thread
+                    m.stackguard0.store(0, Ordering::Relaxed); // ord: one thread
+                }
+                // A new slice began, and the next look sees it.
+                sched.p(0).tick();
+                sysmon.retake(start + 2 * SLICE);
+                lock(&asked).push(wanted());
+                Poll::Ready(())
+            }
+        });
+        world.execute(&m, task);
+        assert_eq!(
+            *lock(&asked),
+            [false, false, true, true, false],
+            "{rules:?}"
+        );
     }
 }
 
@@ -125,6 +198,8 @@ fn t47_a_request_breaks_a_chain_of_runnexts() {
         let m = world.m();
         let pp = m.must_p();
         world.set_tick(pp, 5);
+        // The chain: one that inherited its slice ran before.
+        world.execute(&m, world.g(D));
         world.put(pp, world.g(A), true);
         world.fill(pp, [B]);
         world.sched.injector.push(world.g(X));

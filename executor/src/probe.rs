@@ -185,19 +185,6 @@ pub(crate) fn contain(f: impl FnOnce()) {
     }
 }
 
-/// Runs code of the user that must not unwind into the runtime.
-pub(crate) fn contain(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        contained_panic();
-        // The payload is a value of the user's as well: its drop may panic, and
-        // so may what that panics with. There the runtime stops being curious.
-        if let Err(next) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            contained_panic();
-            let _leaked = ManuallyDrop::new(next);
-        }
-    }
-}
-
 pub(crate) fn contained_panics() -> u64 {
     CONTAINED.load(Ordering::Relaxed) // ord: a count
 }

@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use crate::fence::Take;
 use crate::m::{self, M, MShared, start_m, wake_p};
 use crate::p::{P, PDEAD, PGCSTOP};
 use crate::preempt;
@@ -87,12 +86,14 @@ pub(crate) fn owner(sched: &Sched, pp: &P) -> Option<Arc<MShared>> {
 /// Takes the P of an M that is inside a poll. The caller holds `Sched::world`, so
 /// there is one taker at a time and none while the world is stopped.
 pub(crate) fn take_p<'a>(sched: &'a Sched, mp: &MShared) -> Option<&'a P> {
-    if mp.fence.take(2000) == Take::Kept {
-        return None;
-    }
-    // Which P that is, only the M's own word says: it may have changed since the
-    // caller looked.
-    let id = mp.p.swap(0, Ordering::AcqRel).checked_sub(1); // ord: sees acquire_p
+    // Which P that is, is read while the M cannot change it: once the P is ours,
+    // the M may be back in the scheduler with another one.
+    let word = mp.fence.take_where(2000, || mp.p.load(Ordering::Acquire))?; // ord: sees acquire_p
+    // ord: a hint for others; the M's next P stays
+    let _ = mp
+        .p
+        .compare_exchange(word, 0, Ordering::AcqRel, Ordering::Relaxed);
+    let id = word.checked_sub(1);
     let pp = sched.p(id.expect("gmp: a P was taken from an M without one"));
     pp.m.store(0, Ordering::Release); // ord: before it gets another M
     Some(pp)

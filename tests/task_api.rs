@@ -411,7 +411,7 @@ fn public_types_are_send_and_sync_where_callers_rely_on_it() {
     all::<JoinError>();
     all::<Id>();
     all::<gmp::runtime::Handle>();
-    all::<gmp::runtime::Runtime>();
+    all::<Runtime>();
     all::<gmp::runtime::Metrics>();
     all::<gmp::runtime::ShutdownReport>();
     all::<gmp::time::Instant>();

@@ -39,6 +39,7 @@ pub(crate) struct PFence {
 }
 
 /// What came of an attempt to take a P.
+#[cfg(all(test, not(loom)))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
 pub(crate) enum Take {
@@ -122,8 +123,8 @@ impl PFence {
         self.word.store(TAKEN, Ordering::Release); // ord: read by this M only
     }
 
-    /// The taker's side. Only one taker at a time, and only while the P names
-    /// this M.
+    /// [`PFence::take_where`] without a look.
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn take(&self, patience: u32) -> Take {
         match self.take_where(patience, || ()) {
             Some(()) => Take::Taken,
@@ -131,7 +132,8 @@ impl PFence {
         }
     }
 
-    /// As [`PFence::take`], and tells what `look` saw: it reads which P it is
+    /// The taker's side. Only one taker at a time, and only while the P names
+    /// this M. Gives what `look` saw, if the P was taken: it reads which P it is
     /// while the M cannot change that. After step d the M may be back in the
     /// scheduler with another P already.
     pub(crate) fn take_where<R>(&self, patience: u32, look: impl Fn() -> R) -> Option<R> {

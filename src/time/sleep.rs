@@ -86,9 +86,9 @@ impl Sleep {
 
     pub(super) fn reset_to(&mut self, when: u64) {
         self.when = when;
-        if self.state == State::Armed && self.timer.is_pending() {
-            leaf::move_timer(&self.timer, when);
-        } else {
+        // A timer that fires at this very moment is not moved: its sleep starts
+        // anew, or it would be over before its new time.
+        if self.state != State::Armed || !leaf::move_timer(&self.timer, when) {
             self.state = State::New;
         }
     }

@@ -414,10 +414,10 @@ pub(crate) fn start_m(sched: &Arc<Sched>, pp: Option<&P>, spinning: bool) {
 /// starts an M as soon as one can be had.
 fn give_back(sched: &Sched, mut guard: SchedGuard<'_>, pp: &P, spinning: bool) {
     pp.runq.drain(|gp| sched.injector.push(gp));
-    guard.pidle_put(pp);
     if spinning {
         sched.idle.undo_spinning();
     }
+    guard.pidle_put(pp);
     sched.idle.set_need_spinning();
 }
 
@@ -554,7 +554,7 @@ pub(crate) fn handoff_p(sched: &Arc<Sched>, pp: &P) {
     }
     // This P was dropped unsearched: look again, as every dropper does.
     sched.idle.drop_fence();
-    if !sched.injector.is_empty() {
+    if proc::work_exists(sched) {
         wake_p(sched);
     }
 }

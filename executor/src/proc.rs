@@ -278,7 +278,7 @@ fn local_or_global(m: &M, pp: &P, first: bool) -> Option<(ReadyG, bool)> {
 
 /// Whether there is a task that an idle P could run. Heaps and netpoller are
 /// looked at by `earliest_timer` and `netpoll::block`.
-fn work_exists(sched: &Sched) -> bool {
+pub(crate) fn work_exists(sched: &Sched) -> bool {
     !sched.injector.is_empty()
         || sched
             .all_ps()

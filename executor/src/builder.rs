@@ -171,6 +171,12 @@ impl Builder {
             schedtrace: debug.schedtrace,
             scheddetail: debug.scheddetail,
         };
+        if config.thread_name.contains('\0') {
+            return Err(invalid(format!(
+                "thread_name({:?}) takes a text without NUL",
+                config.thread_name
+            )));
+        }
         if config.max_threads < config.procs {
             return Err(invalid(format!(
                 "max_threads({}) is less than procs({}): each P needs a thread",

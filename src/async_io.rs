@@ -220,6 +220,9 @@ where
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         let op = self.attempt(|mut io| io.read(buf));
         self.io.poll_io(Direction::Read, cx, Location::caller(), op)
     }

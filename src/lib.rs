@@ -27,8 +27,13 @@
 
 extern crate self as gmp;
 
+mod async_io;
+#[cfg(feature = "hyper")]
+pub mod hyper;
+pub mod net;
 pub mod profiler;
 pub mod runtime;
+pub mod signal;
 pub mod task;
 pub mod time;
 
@@ -39,6 +44,7 @@ pub mod __private;
 #[cfg(feature = "macros")]
 pub use gmp_macros::{main, test};
 
+pub use crate::async_io::Async;
 pub use crate::task::spawn;
 
 /// Runs `future` to its end on this thread and returns its output.

@@ -42,5 +42,5 @@ mod behaviour;
 mod models;
 
 pub use reactor::Reactor;
-pub use source::{Direction, Drained, Ready, Source};
+pub use source::{Direction, Drained, Expirer, Ready, Source};
 pub use sys::{FixedFd, Registered};

@@ -126,6 +126,18 @@ impl Desc {
         }
     }
 
+    fn expire(&self, dir: Direction, seq: u64) {
+        if self.lane(dir).gate.expire(seq) {
+            self.unblock(dir);
+        }
+    }
+
+    fn unblock(&self, dir: Direction) {
+        let mut wakers = Vec::new();
+        self.lane(dir).slot.unblock(&mut wakers);
+        wake_all_or_unwind(wakers);
+    }
+
     /// How many directions have a waker.
     pub(crate) fn waiters(&self) -> usize {
         [&self.read, &self.write]
@@ -318,7 +330,7 @@ impl Source {
         let passed = when.is_some_and(|when| when <= now);
         let sequence = self.desc.lane(dir).gate.set_deadline(passed);
         if passed {
-            self.unblock(dir);
+            self.desc.unblock(dir);
         }
         sequence
     }
@@ -327,15 +339,15 @@ impl Source {
     /// `TimedOut`. A number that is not the latest is ignored. Wakers are
     /// called here.
     pub fn expire(&self, dir: Direction, seq: u64) {
-        if self.desc.lane(dir).gate.expire(seq) {
-            self.unblock(dir);
-        }
+        self.desc.expire(dir, seq);
     }
 
-    fn unblock(&self, dir: Direction) {
-        let mut wakers = Vec::new();
-        self.desc.lane(dir).slot.unblock(&mut wakers);
-        wake_all_or_unwind(wakers);
+    /// What a timer needs to call [`expire`](Self::expire), and no more: it
+    /// keeps neither the registration nor the descriptor alive.
+    pub fn expirer(&self) -> Expirer {
+        Expirer {
+            desc: Arc::clone(&self.desc),
+        }
     }
 
     /// The reactor that this source is registered with.
@@ -374,6 +386,28 @@ impl fmt::Debug for Source {
             .field("key", &format_args!("{:#x}", self.desc.key))
             .field("read", &self.desc.read)
             .field("write", &self.desc.write)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The deadlines of a [`Source`], for a timer that may outlive it: the end of a
+/// source makes every number stale.
+#[derive(Clone)]
+pub struct Expirer {
+    desc: Arc<Desc>,
+}
+
+impl Expirer {
+    /// As [`Source::expire`]; nothing happens once the source is dropped.
+    pub fn expire(&self, dir: Direction, seq: u64) {
+        self.desc.expire(dir, seq);
+    }
+}
+
+impl fmt::Debug for Expirer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expirer")
+            .field("fd", &self.desc.fd)
             .finish_non_exhaustive()
     }
 }

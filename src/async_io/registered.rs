@@ -26,7 +26,7 @@ use crate::time::Instant;
 /// An owner that hands out another descriptor later breaks `AsFd`'s promise. It
 /// must not hit strangers: the registration is undone only if the owner still
 /// shows the number that was registered, and is left to leak otherwise.
-pub(crate) struct Io<S: AsFd> {
+pub struct Io<S: AsFd> {
     // Both are taken in `close` alone, the source before the owner.
     source: ManuallyDrop<Source>,
     owner: ManuallyDrop<S>,

@@ -107,3 +107,24 @@ fn t81_data_before_the_deadline_is_read_and_after_it_times_out() {
         assert_eq!(kind(polled), Some(ErrorKind::TimedOut));
     });
 }
+
+/// A timer's end may fire after the source is gone, and does nothing then.
+#[test]
+fn an_expirer_ends_waits_until_its_source_is_dropped() {
+    on_each(|reactor| {
+        let (near, _far) = stream(&reactor);
+        let source = near.source();
+        let expirer = source.expirer();
+        let (count, waker) = Count::new();
+        block(source, Direction::Read, &waker);
+        let first = source.set_deadline(Direction::Read, Some(200), 100);
+        expirer.expire(Direction::Read, first);
+        assert_eq!(count.get(), 1);
+        let last = source.set_deadline(Direction::Read, Some(300), 200);
+        block(source, Direction::Read, &waker);
+        drop(near);
+        assert_eq!(count.get(), 2, "the end of the source wakes who waits");
+        expirer.expire(Direction::Read, last);
+        assert_eq!(count.get(), 2);
+    });
+}

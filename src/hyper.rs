@@ -1,0 +1,41 @@
+//! hyper on gmp: an [`Executor`], a [`Timer`] and an [`Io`] adaptor. No Tokio
+//! runtime is involved.
+//!
+//! The sockets of [`net`](crate::net) implement `hyper::rt::{Read, Write}` and
+//! need no adaptor.
+//!
+//! Give a hyper builder the timer as well as the executor, for HTTP/1 and for
+//! HTTP/2: without one, hyper's default time-out for request headers is off, and
+//! one that was asked for panics.
+//!
+//! ```
+//! use gmp::hyper::{Executor, Timer};
+//! use hyper_util::server::conn::auto::Builder;
+//!
+//! let mut builder = Builder::new(Executor);
+//! builder.http1().timer(Timer);
+//! builder.http2().timer(Timer);
+//! ```
+
+mod io;
+mod timer;
+
+use ::hyper::rt;
+
+pub use self::io::Io;
+pub use self::timer::Timer;
+
+/// Spawns hyper's tasks on this thread's runtime, else on the global one.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Executor;
+
+impl<F> rt::Executor<F> for Executor
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    #[track_caller]
+    fn execute(&self, future: F) {
+        drop(crate::spawn(future));
+    }
+}

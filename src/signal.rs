@@ -1,0 +1,168 @@
+//! Signals of the operating system, as things to wait for.
+//!
+//! The handler writes a byte into a socket of each listener and does nothing
+//! else; the netpoller does the rest. Signals that come faster than a listener
+//! takes them become one.
+//!
+//! The first listener for a kind of signal replaces what the system would do
+//! with it, for the rest of the process's life: after [`ctrl_c`] has been awaited
+//! once, an interrupt does not end the process by itself any more.
+
+#![expect(unsafe_code, reason = "installs a signal handler")]
+
+use std::fmt;
+use std::io;
+use std::os::unix::net::UnixStream as Std;
+use std::task::{Context, Poll, ready};
+
+use futures::io::{AsyncRead, AsyncReadExt};
+use rustix::net::SendFlags;
+use signal_hook_registry::{FORBIDDEN, SigId};
+
+use crate::net::UnixStream;
+
+/// Which signal.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct SignalKind(i32);
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident => $number:ident;)*) => {
+        impl SignalKind {
+            $(
+                $(#[$doc])*
+                pub const fn $name() -> SignalKind {
+                    SignalKind(libc::$number)
+                }
+            )*
+        }
+    };
+}
+
+kinds! {
+    /// `SIGINT`: ctrl-c.
+    interrupt => SIGINT;
+    /// `SIGTERM`: the polite way to end a process.
+    terminate => SIGTERM;
+    /// `SIGHUP`: the terminal is gone; daemons read their configuration again.
+    hangup => SIGHUP;
+    /// `SIGQUIT`: ctrl-\.
+    quit => SIGQUIT;
+    /// `SIGUSR1`.
+    user_defined1 => SIGUSR1;
+    /// `SIGUSR2`.
+    user_defined2 => SIGUSR2;
+    /// `SIGALRM`: a timer of the system.
+    alarm => SIGALRM;
+    /// `SIGCHLD`: a child has ended or stopped.
+    child => SIGCHLD;
+    /// `SIGPIPE`: a write that nobody will read.
+    pipe => SIGPIPE;
+    /// `SIGWINCH`: the terminal's size has changed.
+    window_change => SIGWINCH;
+}
+
+impl SignalKind {
+    /// The signal with this number.
+    pub const fn from_raw(number: i32) -> SignalKind {
+        SignalKind(number)
+    }
+
+    /// The signal's number.
+    pub const fn as_raw(self) -> i32 {
+        self.0
+    }
+}
+
+/// A listener for one kind of signal, from this call on. Each has its own copy
+/// of what comes.
+///
+/// # Errors
+/// `InvalidInput` for a signal that cannot be caught (`SIGKILL`, `SIGSTOP`) or
+/// must not be (`SIGSEGV`, `SIGILL`, `SIGFPE`) or does not exist; the system's.
+///
+/// ```
+/// use gmp::signal::{SignalKind, unix};
+///
+/// # gmp::block_on(async {
+/// let mut hangups = unix(SignalKind::user_defined1())?;
+/// # unsafe extern "C" { safe fn raise(number: i32) -> i32; }
+/// # raise(SignalKind::user_defined1().as_raw());
+/// hangups.recv().await;
+/// # std::io::Result::Ok(()) }).unwrap();
+/// ```
+pub fn unix(kind: SignalKind) -> io::Result<Signal> {
+    let number = kind.as_raw();
+    if number <= 0 || FORBIDDEN.contains(&number) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "this signal cannot be caught",
+        ));
+    }
+    let (near, far) = Std::pair()?;
+    far.set_nonblocking(true)?;
+    let notes = UnixStream::from_std(near)?;
+    let ring = move || {
+        // Full is fine: a note waits already. Gone is fine: so is the listener.
+        let _ = rustix::net::send(&far, &[1], SendFlags::DONTWAIT);
+    };
+    // SAFETY: `send` is safe in a signal handler, does not allocate and does not
+    // panic; the registry keeps errno as it was.
+    let id = unsafe { signal_hook_registry::register(number, ring) }?;
+    Ok(Signal { kind, id, notes })
+}
+
+/// Waits for ctrl-c (`SIGINT`), from the first poll on.
+///
+/// # Errors
+/// The system's, if the handler cannot be installed.
+///
+/// # Cancel safety
+/// Yes. A ctrl-c between two calls is lost, though: keep a [`Signal`] for those.
+pub async fn ctrl_c() -> io::Result<()> {
+    match unix(SignalKind::interrupt())?.recv().await {
+        Some(()) => Ok(()),
+        None => Err(io::Error::other("the runtime has shut down")),
+    }
+}
+
+/// A listener; see [`unix`]. Dropping it ends the listening, but does not bring
+/// the system's own way back.
+pub struct Signal {
+    kind: SignalKind,
+    id: SigId,
+    notes: UnixStream,
+}
+
+impl Signal {
+    /// The next signal, or several as one; `None` when the runtime has shut
+    /// down.
+    ///
+    /// # Cancel safety
+    /// Yes: no signal is lost.
+    pub async fn recv(&mut self) -> Option<()> {
+        let mut notes = [0; 64];
+        let n = self.notes.read(&mut notes).await.ok()?;
+        (n > 0).then_some(())
+    }
+
+    /// As [`recv`](Self::recv), for hand-written futures.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
+        let mut notes = [0; 64];
+        let read = ready!(std::pin::Pin::new(&mut self.notes).poll_read(cx, &mut notes));
+        Poll::Ready(read.ok().filter(|&n| n > 0).map(drop))
+    }
+}
+
+impl Drop for Signal {
+    fn drop(&mut self) {
+        signal_hook_registry::unregister(self.id);
+    }
+}
+
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signal")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}

@@ -18,10 +18,16 @@ const ROUNDS: u32 = 3;
 /// Rotations of one test.
 const TRIES: usize = 10;
 
-/// Task number `who` of `count`: waits for its turn, spinning, and passes it on.
+/// Task number `who` of `count`: waits for its turn, spinning, and passes it on. On a
+/// loaded machine it gives its core away now and then, but never its P.
 fn rotate(turn: &AtomicU32, who: u32, count: u32) {
     for round in 0..ROUNDS {
+        let mut spins = 0_u32;
         while turn.load(Ordering::Acquire) != round * count + who {
+            spins += 1;
+            if spins.is_multiple_of(10_000) {
+                thread::yield_now();
+            }
             std::hint::spin_loop();
         }
         turn.store(round * count + who + 1, Ordering::Release);

@@ -78,8 +78,8 @@ struct Fired {
     stuck_on: ThreadId,
 }
 
-/// `hogs` tasks take all the Ps at the same time and compute for `length`; the
-/// first of them arms a timer of 5 ms for another task before it does.
+/// `hogs` tasks take all the Ps at the same time; the first of them arms a timer of
+/// 5 ms for another task and computes for `length`, the others for as long as it.
 fn behind_long_polls(rules: Rules, procs: usize, hogs: u32, length: Duration) -> Fired {
     watch(builder(rules, procs), move |runtime| {
         let (wakers, parked) = mpsc::channel::<Waker>();
@@ -100,6 +100,7 @@ fn behind_long_polls(rules: Rules, procs: usize, hogs: u32, length: Duration) ->
         let waker = parked.recv().expect("the task parks");
 
         let arrived = Arc::new(AtomicU32::new(0));
+        let over = Arc::new(AtomicBool::new(false));
         let meet = move || {
             arrived.fetch_add(1, Ordering::AcqRel);
             while arrived.load(Ordering::Acquire) < hogs {
@@ -109,9 +110,12 @@ fn behind_long_polls(rules: Rules, procs: usize, hogs: u32, length: Duration) ->
         let others: Vec<_> = (1..hogs)
             .map(|_| {
                 let meet = meet.clone();
+                let over = Arc::clone(&over);
                 runtime.spawn(async move {
                     meet();
-                    spin_until(Instant::now() + length * 2);
+                    while !over.load(Ordering::Acquire) {
+                        std::hint::spin_loop();
+                    }
                 })
             })
             .collect();
@@ -122,8 +126,10 @@ fn behind_long_polls(rules: Rules, procs: usize, hogs: u32, length: Duration) ->
             let answer = Pin::new(&mut timer).poll(&mut Context::from_waker(&waker));
             assert!(answer.is_pending());
             spin_until(armed + length);
+            let stuck_for = armed.elapsed();
+            over.store(true, Ordering::Release);
             // A timer that is dropped does not fire.
-            (armed, armed.elapsed(), thread::current().id(), timer)
+            (armed, stuck_for, thread::current().id(), timer)
         });
         let (armed, stuck_for, stuck_on, _timer) = runtime.block_on(hog).expect("the hog ends");
         for other in others {

@@ -73,7 +73,7 @@ fn t44_a_preempted_task_goes_to_the_global_tail() {
 #[test]
 fn t43_the_ring_is_next_after_a_hog_that_gave_way() {
     for rules in RULES {
-        for with_runnext in [false, true] {
+        for (inherits, with_runnext) in [(false, false), (false, true), (true, true)] {
             let world = World::new(rules, 1);
             let m = world.m();
             let pp = m.must_p();
@@ -84,7 +84,7 @@ fn t43_the_ring_is_next_after_a_hog_that_gave_way() {
                 leaf::poll_check(cx)
             });
             world.set_tick(pp, 1);
-            world.put(pp, hog, false);
+            world.put(pp, hog, inherits);
             world.fill(pp, [B]);
             assert_eq!(world.rounds(&m, 1), [A]);
             let order = if with_runnext {

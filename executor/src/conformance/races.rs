@@ -63,7 +63,7 @@ fn t17_a_steal_of_every_length() {
 /// empty queue. Source: Go's TestSchedLocalQueueEmpty.
 #[test]
 fn t14_never_falsely_empty() {
-    const ROUNDS: u32 = 100_000;
+    const ROUNDS: u32 = 300_000;
     let queue = RunQueue::starting_at(NEAR_THE_WRAP);
     let over = AtomicBool::new(false);
     let looks = thread::scope(|scope| {
@@ -80,15 +80,13 @@ fn t14_never_falsely_empty() {
             }
         });
         for round in 0..ROUNDS {
-            // Four ways in turn, the other item queued at each moment.
+            // One item is in runnext and the ring is empty: who looks at the ring
+            // first and at runnext later must not miss the item that goes from
+            // here to there, or the one that is left there.
             put(&queue, 1, round & 1 == 0);
-            if round & 2 == 0 {
-                assert!(queue.get().is_some());
-            } else {
-                put(&queue, 2, true);
-                assert!(queue.get().is_some());
-                assert!(queue.get().is_some());
-            }
+            assert!(queue.get().is_some());
+            put(&queue, 2, true);
+            assert!(queue.get_ring().is_some());
         }
         over.store(true, Ordering::Release); // ord: as the looker's
         looker.join().expect("the looker saw no empty queue")

@@ -102,6 +102,27 @@ fn t20_only_the_last_pass_takes_runnext() {
     }
 }
 
+/// Rule R-STEAL-1, T-20: in whatever order the Ps are visited, another's ring goes
+/// before anybody's `runnext` and timers.
+#[test]
+fn t20_every_ring_goes_before_any_runnext() {
+    const A: u64 = 1;
+    const B: u64 = 2;
+    for rules in RULES {
+        let world = World::new(rules, 3);
+        let ms = world.all_ms();
+        let timer = Timer::new();
+        let sleeper = world.parked_g(&ms[0], 3);
+        ms[0].must_p().timers.add(&timer, 1, &sleeper);
+        world.put(ms[0].must_p(), world.g(A), true);
+        for _ in 0..20 {
+            world.put(ms[1].must_p(), world.g(B), false);
+            assert_eq!(steal(&world, &ms[2]), Some((B, false)));
+        }
+        assert_eq!(world.drain(ms[0].must_p()), (Some(A), vec![]));
+    }
+}
+
 /// Rule R-STEAL-4, T-20: the pause is for a victim that runs.
 #[test]
 fn t20_a_running_victim_has_3_us_for_its_runnext() {

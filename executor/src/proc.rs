@@ -196,7 +196,7 @@ fn linger(m: &M) -> bool {
     let until = m.sched.real_nanotime() + MOMENT;
     loop {
         for _ in 0..16 {
-            let work = !m.sched.injector.is_empty() || m.sched.all_ps().any(|pp| pp.runq.len() > 0);
+            let work = !m.sched.injector.is_empty() || m.sched.all_ps().any(|pp| !pp.runq.ring_is_empty());
             if work || m.sched.stop_is_wanted() {
                 return true;
             }

@@ -365,6 +365,13 @@ impl<T: Item> RunQueue<T> {
         tail.wrapping_sub(head).min(RING)
     }
 
+    /// Whether the ring is empty, a hint.
+    #[cfg(not(loom))]
+    pub(crate) fn ring_is_empty(&self) -> bool {
+        let head = self.head.load(Ordering::Relaxed); // ord: hint
+        head == self.tail.load(Ordering::Relaxed) // ord: hint
+    }
+
     /// Whether `runnext` holds something, a hint.
     pub(crate) fn has_runnext(&self) -> bool {
         !self.runnext.load(Ordering::Relaxed).is_null() // ord: hint

@@ -55,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) auto_procs: bool,
 }
 
+type PanicHandler = Box<dyn Fn(&TaskPanic<'_>) + Send + Sync>;
 type SafePoint = Arc<dyn Fn(u32) + Send + Sync>;
 type Callback<A> = Option<Box<dyn Fn(A) + Send + Sync>>;
 
@@ -65,7 +66,7 @@ pub(crate) struct Hooks {
     pub(crate) thread_stop: Option<Box<dyn Fn() + Send + Sync>>,
     pub(crate) task_spawn: Callback<u64>,
     pub(crate) task_terminate: Callback<u64>,
-    pub(crate) panic_handler: Option<Box<dyn Fn(&TaskPanic<'_>) + Send + Sync>>,
+    pub(crate) panic_handler: Option<PanicHandler>,
 }
 
 /// How far the runtime is from its end.

@@ -158,7 +158,7 @@ fn running(sched: &Arc<Sched>) -> Vec<TaskInfo> {
         let id = mp.goid.load(Ordering::Relaxed); // ord: for people
         let spawned_at = leaf::location_of(mp.spawn_loc.load(Ordering::Relaxed))?; // ord: as above
         let blocks = mp.syscalls.load(Ordering::Relaxed) > 0; // ord: as above
-        (id != 0).then(|| TaskInfo {
+        (id != 0).then_some(TaskInfo {
             id,
             parent: 0,
             name: None,

@@ -161,10 +161,7 @@ impl<F: Future> Cell<F> {
     }
 }
 
-#[expect(
-    clippy::cast_ptr_alignment,
-    reason = "the header is the first field of an aligned cell"
-)]
+/// The header is the first field of its cell.
 fn cast<F: Future>(header: NonNull<Header>) -> *mut Cell<F> {
     header.as_ptr().cast()
 }

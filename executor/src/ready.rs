@@ -17,7 +17,7 @@ use crate::g::{Extra, Header, ReadyG, TaskRef};
 use crate::m::{self, M, start_m, wake_p};
 use crate::p::P;
 use crate::probe;
-use crate::sched::{OPEN, Sched};
+use crate::sched::Sched;
 use crate::sync::{Arc, lock};
 
 /// Queues a task that the caller has just made runnable (R-G-8): on this
@@ -162,8 +162,16 @@ where
         let m = m.filter(|m| Arc::ptr_eq(&m.sched, sched));
         // SAFETY: the running task outlives the call that it makes.
         let parent = m.and_then(|m| unsafe { m.curg.get().as_ref() });
-        // Counted before the phase is read: shutdown does the opposite.
-        let goid = count_spawn(sched, m);
+        // A spawn that is clearly too late is not counted, or a stream of them
+        // would keep shutdown from ever seeing that no task is left.
+        let late = sched.is_closing();
+        // The others are counted before the phase is read for good: shutdown does
+        // the opposite.
+        let goid = if late {
+            sched.foreign_goid()
+        } else {
+            count_spawn(sched, m)
+        };
         let birth = Birth {
             sched: sched_ptr(sched),
             goid,
@@ -172,14 +180,21 @@ where
             extra,
         };
         let task = cell::allocate(future, birth);
-        if let Some(labels) = parent.map(|g| g.park.labels()).filter(|&labels| labels != 0) {
+        if let Some(labels) = parent
+            .map(|g| g.park.labels())
+            .filter(|&labels| labels != 0)
+        {
             // SAFETY: just allocated.
             unsafe { task.as_ref() }.park.set_labels(labels);
         }
         fence::light_fence();
-        if sched.phase() != OPEN {
+        if late || sched.is_closing() {
             // SAFETY: nobody has seen the task yet.
-            unsafe { stillborn(sched, m, task) };
+            unsafe { stillborn(task) };
+            if !late {
+                sched.cancelled.add_shared(1);
+                count_end(sched, m);
+            }
         } else {
             if let Some(hook) = &sched.hooks.task_spawn {
                 probe::contain(|| hook(goid));
@@ -259,7 +274,7 @@ pub(crate) fn count_end(sched: &Sched, m: Option<&M>) {
 ///
 /// # Safety
 /// Nobody else has seen the task.
-unsafe fn stillborn(sched: &Sched, m: Option<&M>, task: NonNull<Header>) {
+unsafe fn stillborn(task: NonNull<Header>) {
     // SAFETY: it has a handle, which the caller returns.
     let header = unsafe { task.as_ref() };
     let _ = header.state.begin_poll();
@@ -267,7 +282,6 @@ unsafe fn stillborn(sched: &Sched, m: Option<&M>, task: NonNull<Header>) {
     unsafe { (header.vtable.cancel)(task) };
     // SAFETY: as above.
     unsafe { join::complete(task) };
-    count_end(sched, m);
     let kept = header.refs.drop_alive();
     debug_assert_eq!(kept, Released::Kept);
 }

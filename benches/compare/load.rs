@@ -77,15 +77,9 @@ impl Load {
         let addr =
             addr.ok_or_else(|| format!("the server says {line:?} and not where it listens"))?;
 
-        self.send(
-            addr,
-            scale.pick(
-                Duration::from_millis(500),
-                Duration::from_millis(300),
-                Duration::ZERO,
-            ),
-        )
-        .map_err(said)?;
+        // wrk counts whole seconds, which is long for a warm-up.
+        let warm_up = scale.pick(500, 300, 0);
+        lockstep(addr, Duration::from_millis(warm_up)).map_err(said)?;
         writeln!(stdin, "{BEGIN}").map_err(said)?;
         line.clear();
         out.read_line(&mut line).map_err(said)?;
@@ -94,11 +88,7 @@ impl Load {
                 "the server says {line:?} and not that it has begun"
             ));
         }
-        let span = scale.pick(
-            Duration::from_secs(2),
-            Duration::from_secs(1),
-            Duration::ZERO,
-        );
+        let span = Duration::from_secs(scale.pick(3, 2, 0));
         let seen = self.send(addr, span).map_err(said)?;
         writeln!(stdin, "{END} {} {}", seen.wall_ns, seen.requests).map_err(said)?;
         line.clear();
@@ -121,8 +111,7 @@ impl Load {
 }
 
 fn wrk(addr: SocketAddr, span: Duration) -> io::Result<Seen> {
-    // wrk counts whole seconds; less is asked of it only for a warm-up.
-    let secs = span.as_secs().max(1);
+    let secs = span.as_secs();
     let out = Command::new("wrk")
         .args([
             "-t1",

@@ -95,19 +95,53 @@ fn is_stuck(waits: &HashMap<u64, Wait>, id: u64, depth: u32) -> bool {
     }
 }
 
-/// sysmon, when nothing has run since its last look.
-pub(crate) fn check(sched: &Sched) {
-    if sched.config.on_deadlock == OnDeadlock::Off || sched.is_closing() {
-        return;
+/// How often sysmon looks: a proof reads every parked task, so each look that
+/// proves nothing doubles the time to the next one.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    next: u64,
+    gap: u64,
+}
+
+const FIRST_GAP: u64 = 100_000_000;
+
+impl Pace {
+    pub(crate) fn new() -> Pace {
+        Pace { next: 0, gap: FIRST_GAP }
+    }
+
+    /// Whether it is time for a look.
+    fn is_due(&mut self, now: u64) -> bool {
+        if now < self.next {
+            return false;
+        }
+        self.next = now.saturating_add(self.gap);
+        self.gap = self.gap.saturating_mul(2);
+        true
+    }
+
+    /// Time until the next look, in nanoseconds.
+    pub(crate) fn rest(&self, now: u64) -> u64 {
+        self.next.saturating_sub(now)
+    }
+}
+
+/// sysmon, when nothing has run since its last look. True: it wants to be asked
+/// again when the pace says so.
+pub(crate) fn check(sched: &Sched, pace: &mut Pace, now: u64) -> bool {
+    let told = sched.deadlock_told.load(Ordering::Relaxed); // ord: once is enough
+    if sched.config.on_deadlock == OnDeadlock::Off || told || sched.is_closing() {
+        return false;
     }
     let roots_wait = lock(&sched.allm).iter().any(|mp| lock(&mp.inbox).waits());
     if !roots_wait {
-        return;
+        return false;
     }
-    let Some(report) = find(sched) else { return };
-    if sched.deadlock_told.swap(true, Ordering::Relaxed) {
-        return; // ord: once is enough
+    if !pace.is_due(now) {
+        return true;
     }
+    let Some(report) = find(sched) else { return true };
+    sched.deadlock_told.store(true, Ordering::Relaxed); // ord: once is enough
     match sched.config.on_deadlock {
         OnDeadlock::Off | OnDeadlock::Tell => {
             tracing::error!(target: "gmp::sched", "{report}");
@@ -117,5 +151,20 @@ pub(crate) fn check(sched: &Sched) {
             eprintln!("{report}");
             std::process::exit(2);
         }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FIRST_GAP, Pace};
+
+    #[test]
+    fn looks_grow_rare() {
+        let mut pace = Pace::new();
+        assert!(pace.is_due(1));
+        assert!(!pace.is_due(FIRST_GAP));
+        assert!(pace.is_due(FIRST_GAP + 1));
+        assert_eq!(pace.rest(FIRST_GAP + 1), 2 * FIRST_GAP);
     }
 }

@@ -108,6 +108,7 @@ pub(crate) struct Sysmon {
     reported: HashSet<(&'static str, u32, u32)>,
     last_trace: u64,
     last_limits: u64,
+    deadlock: deadlock::Pace,
 }
 
 /// The thread's life: until the runtime ends.
@@ -139,6 +140,7 @@ impl Sysmon {
     pub(crate) fn new(sched: Arc<Sched>) -> Sysmon {
         Sysmon {
             last_trace: sched.real_nanotime(),
+            deadlock: deadlock::Pace::new(),
             last_limits: sched.real_nanotime(),
             sched,
             watch: Vec::new(),
@@ -157,7 +159,7 @@ impl Sysmon {
 
     /// Sleeps while every P is idle (R-SYSMON-2). True: it slept, and was woken.
     fn deep_sleep(&mut self) -> bool {
-        let sched = &self.sched;
+        let sched = &self.sched.clone();
         if self.sched.config.schedtrace.is_some() {
             return false;
         }
@@ -170,8 +172,11 @@ impl Sysmon {
             // Under the lock: whoever takes a P from now on sees it.
             sched.sysmon_waits.store(true, Ordering::SeqCst); // ord: the lock orders it
         }
-        deadlock::check(sched);
         let mut sleep = DEEP;
+        let now = sched.real_nanotime();
+        if deadlock::check(sched, &mut self.deadlock, now) {
+            sleep = sleep.min(Duration::from_nanos(self.deadlock.rest(now)));
+        }
         if sched.go117() {
             let when = sched.earliest_timer();
             if when != 0 {

@@ -1,4 +1,4 @@
-//! Time: [`sleep`], [`timeout`], [`interval`], [`after_func`], and a clock that
+//! Time: [`sleep()`], [`timeout()`], [`interval()`], [`after_func()`], and a clock that
 //! tests may stop.
 //!
 //! Deadlines have nanosecond resolution and are never rounded to milliseconds.

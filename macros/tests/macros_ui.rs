@@ -1,9 +1,8 @@
 //! What `#[gmp::main]` and `#[gmp::test]` accept, and the sentences with which they refuse the rest.
 //!
-//! The programs are in `ui/macros`: those in `pass` are compiled and must exit with success, those in
-//! `fail` must end in the error text beside them. `TRYBUILD=overwrite cargo test --test macros_ui`
+//! The programs are in `ui`: those in `pass` are compiled and must exit with success, those in
+//! `fail` must end in the error text beside them. `TRYBUILD=overwrite cargo test -p gmp-macros --test macros_ui`
 //! writes that text anew. The tests below use the attribute as a user's test does.
-#![cfg(feature = "macros")]
 
 use std::cell::Cell;
 use std::error::Error;
@@ -13,8 +12,8 @@ use std::rc::Rc;
 #[test]
 fn good_programs_run_and_bad_ones_hear_the_cure() {
     let cases = trybuild::TestCases::new();
-    cases.pass("tests/ui/macros/pass/*.rs");
-    cases.compile_fail("tests/ui/macros/fail/*.rs");
+    cases.pass("tests/ui/pass/*.rs");
+    cases.compile_fail("tests/ui/fail/*.rs");
 }
 
 #[gmp::test]

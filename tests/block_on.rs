@@ -313,6 +313,77 @@ fn the_root_goes_on_while_a_task_hogs_the_only_p() {
 }
 
 #[test]
+fn a_root_that_waits_alone_is_woken_by_the_worker_that_fires_its_timer() {
+    within(60, || {
+        for procs in [1, 2] {
+            let rt = runtime(procs);
+            let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+            let waking = {
+                let (handle, stop) = (rt.handle().clone(), stop.clone());
+                thread::spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        drop(handle.spawn(async {}));
+                        thread::yield_now();
+                    }
+                })
+            };
+            rt.block_on(async {
+                // Without it there is nothing to wait for but the inbox.
+                let mut never = std::pin::pin!(sleep(Duration::MAX));
+                assert!(futures::poll!(&mut never).is_pending());
+                for n in 0..30_000 {
+                    // So short that the worker may fire it before the root has
+                    // begun to wait.
+                    sleep(Duration::from_nanos(n % 8_000)).await;
+                }
+            });
+            stop.store(true, Ordering::Relaxed);
+            waking.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_timer_on_any_p_outlives_the_thread_that_waited_for_events() {
+    within(60, || {
+        for procs in [1, 2, 3] {
+            let rt = Arc::new(runtime(procs));
+            let asleep = |millis| {
+                let rt = rt.clone();
+                thread::spawn(move || rt.block_on(sleep(Duration::from_millis(millis))))
+            };
+            // The first one waits for events, the others for their turn; a root
+            // that computes meanwhile makes them use different Ps.
+            for _ in 0..4 {
+                let poller = asleep(20);
+                rt.block_on(async {
+                    let begun = std::time::Instant::now();
+                    while begun.elapsed() < Duration::from_millis(2) {
+                        std::hint::spin_loop();
+                    }
+                });
+                let busy = rt.clone();
+                let (tx, rx) = std::sync::mpsc::channel();
+                let computing = thread::spawn(move || {
+                    busy.block_on(async move {
+                        let begun = std::time::Instant::now();
+                        tx.send(()).expect("waited for");
+                        while begun.elapsed() < Duration::from_millis(5) {
+                            std::hint::spin_loop();
+                        }
+                    });
+                });
+                rx.recv().expect("begun");
+                let sleepers: Vec<_> = (1..4).map(|n| asleep(30 * n)).collect();
+                for thread in [poller, computing].into_iter().chain(sleepers) {
+                    thread.join().unwrap();
+                }
+            }
+        }
+    });
+}
+
+#[test]
 fn work_that_is_left_when_it_returns_is_done_by_the_runtime() {
     within(60, || {
         let rt = runtime(2);

@@ -546,9 +546,11 @@ pub(crate) fn handoff_p(sched: &Arc<Sched>, pp: &P) {
         drop(guard);
         return start_m(sched, Some(pp), false);
     }
-    let when = pp.timers.next();
     guard.pidle_put(pp);
     drop(guard);
+    // Of every P: whoever waited for the timers of the idle ones may be the one
+    // that leaves.
+    let when = sched.earliest_timer();
     if when != 0 {
         sched.wake_net_poller(when);
     }

@@ -75,6 +75,9 @@ fn hand_home(m: &M, gp: ReadyG) {
         drop(inbox);
         let pp = m.release_p();
         home.start_with(Some(pp), false);
+    } else if inbox.polling {
+        // It waits for events and looks at its inbox when that is over.
+        m.sched.reactor.wake();
     }
 }
 

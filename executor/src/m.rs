@@ -50,6 +50,8 @@ pub(crate) struct MShared {
     pub(crate) goid: AtomicU64,
     /// Where that task was spawned; for sysmon's report.
     pub(crate) spawn_loc: AtomicPtr<Location<'static>>,
+    /// sysmon is taking, or has taken, the P of the present poll for its length.
+    pub(crate) held_up: AtomicBool,
     /// Tasks that only this M may poll, and whether it waits for one.
     pub(crate) inbox: Mutex<Inbox>,
 }
@@ -85,6 +87,7 @@ impl MShared {
             tid: AtomicI32::new(0),
             goid: AtomicU64::new(0),
             spawn_loc: AtomicPtr::new(ptr::null_mut()),
+            held_up: AtomicBool::new(false),
             inbox: Mutex::new(Inbox::default()),
         }
     }
@@ -152,6 +155,10 @@ pub(crate) struct M {
     pub(crate) net_tick: Cell<u32>,
     /// Whether the last task ran in the slice of the one before it.
     pub(crate) inherited: Cell<bool>,
+    /// The present poll, if it began without a P.
+    pub(crate) aside: preempt::Aside,
+    /// Whether the last poll was a long one without a P.
+    pub(crate) was_aside: Cell<bool>,
 }
 
 thread_local! {
@@ -235,6 +242,8 @@ impl M {
             order: RefCell::new(StealOrder::default()),
             net_tick: Cell::new(u32::MAX),
             inherited: Cell::new(false),
+            aside: preempt::Aside::default(),
+            was_aside: Cell::new(false),
         }
     }
 
@@ -519,7 +528,8 @@ pub(crate) fn stop_m(m: &M) -> bool {
         // Somebody has taken us off the list and is about to wake us.
     }
     let slept = m.sched.real_nanotime() - asleep;
-    m.patience.set(if slept < SHORT_SLEEP { PATIENCE } else { 0 });
+    m.patience
+        .set(if slept < SHORT_SLEEP { PATIENCE } else { 0 });
     accept_next(m)
 }
 
@@ -559,6 +569,26 @@ pub(crate) fn handoff_p(sched: &Arc<Sched>, pp: &P) {
     if proc::work_exists(sched) {
         wake_p(sched);
     }
+}
+
+/// Hands a task that holds up its P to an idle M, which polls it without one.
+/// Comes back if no M is idle.
+pub(crate) fn start_aside(sched: &Sched, gp: ReadyG) -> Option<ReadyG> {
+    let idle = sched.lock().inner.midle.pop();
+    let Some(idle) = idle else { return Some(gp) };
+    {
+        // Dumps and a stopped clock must not miss it on its way.
+        let mut inbox = lock(&idle.inbox);
+        idle.goid.store(gp.header().goid, Ordering::Release); // ord: for people
+        inbox.tasks.push_back(gp);
+    }
+    idle.start_with(None, false);
+    None
+}
+
+/// The task that an M without a P was woken for.
+pub(crate) fn take_aside(m: &M) -> Option<ReadyG> {
+    lock(&m.shared.inbox).tasks.pop_front()
 }
 
 /// Wakes one more M if there is an idle P and nobody spins (R-SPIN-2). The

@@ -15,6 +15,9 @@ use crate::sync::Ordering;
 
 /// Above every stack: each compare fails.
 const POISON: usize = usize::MAX;
+/// As the poison, in a poll without a P: sysmon does not watch it, so it looks at
+/// the clock itself.
+const WATCH: usize = usize::MAX - 1;
 /// What a panic and its unwinding need.
 const MARGIN: usize = 32 * 1024;
 
@@ -26,6 +29,11 @@ thread_local! {
 /// the next task, which loses nothing but its turn.
 pub(crate) fn preempt_one(pp: &P, mp: &MShared) {
     pp.preempt.store(true, Ordering::Release); // ord: sticky; read by the P's owner
+    poison(mp);
+}
+
+/// Asks the present poll of `mp`, which may have no P.
+pub(crate) fn poison(mp: &MShared) {
     mp.stackguard0.store(POISON, Ordering::Release); // ord: a hint to the running poll
 }
 
@@ -33,6 +41,49 @@ pub(crate) fn preempt_one(pp: &P, mp: &MShared) {
 #[inline]
 pub(crate) fn arm(m: &M) {
     m.shared.stackguard0.store(m.stack_floor, Ordering::Relaxed); // ord: own word; a poison that is lost comes again
+}
+
+/// What a poll that began without a P has told by its checks.
+#[derive(Debug, Default)]
+pub(crate) struct Aside {
+    began: Cell<u64>,
+    /// When its slice began.
+    since: Cell<u64>,
+    checked: Cell<u64>,
+    gives_way: Cell<bool>,
+}
+
+impl Aside {
+    /// The time between two checks of a task that can be asked, so that it need
+    /// not be kept from the Ps.
+    const NEAR: u64 = 1_000_000;
+
+    /// How long the poll took, and whether it was asked and the check came soon:
+    /// then it does not hold up a P for long.
+    pub(crate) fn end(&self, now: u64) -> (u64, bool) {
+        (now - self.began.get(), self.gives_way.get())
+    }
+
+    /// At a check: whether the slice is over. The first check passes: behind it
+    /// may be the leaf that the task waits in.
+    fn slice_is_over(&self, now: u64, slice: u64) -> bool {
+        let before = self.checked.replace(now);
+        let over = before != 0 && now - self.since.get() >= slice;
+        if over {
+            self.since.set(now);
+        }
+        self.gives_way.set(over && now - before < Self::NEAR);
+        over
+    }
+}
+
+/// The M begins a poll without a P.
+pub(crate) fn arm_aside(m: &M) {
+    m.aside.began.set(m.sched.real_nanotime());
+    m.aside.since.set(m.aside.began.get());
+    m.aside.checked.set(0);
+    m.aside.gives_way.set(false);
+    m.shared.stackguard0.store(WATCH, Ordering::Relaxed); // ord: own word
 }
 
 /// The check of a leaf, before it does anything (R-PREEMPT-2). Pending: the task
@@ -62,6 +113,22 @@ fn morestack(m: &M, sp: usize, cx: &mut Context<'_>) -> Poll<()> {
     // In a blocking section or in a nested block_on the task cannot give way.
     if UNCONSTRAINED.get() > 0 || m.shared.syscalls.load(Ordering::Relaxed) > 0 {
         return Poll::Ready(()); // ord: own word
+    }
+    // The answer is the end of the request: the poll may go on, in a block_on of
+    // somebody else's, and would get no further. If it goes on, sysmon asks again.
+    let slice = m.sched.config.time_slice;
+    if m.shared.stackguard0.load(Ordering::Relaxed) == WATCH
+        && !m.aside.slice_is_over(m.sched.real_nanotime(), slice)
+    {
+        return Poll::Ready(()); // ord: own word, or a poison that came late
+    }
+    if m.shared.stackguard0.load(Ordering::Relaxed) == POISON {
+        m.aside.since.set(m.sched.real_nanotime());
+        let guard = match m.shared.p.load(Ordering::Relaxed) {
+            0 => WATCH,
+            _ => m.stack_floor, // ord: a hint; sysmon or the clock asks again
+        };
+        m.shared.stackguard0.store(guard, Ordering::Relaxed); // ord: as arm
     }
     m.yield_as.set(YieldAs::Preempt);
     cx.waker().wake_by_ref();

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr;
 
 use crate::g::Header;
-use crate::sync::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// What a task waits for; the texts are Go's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,6 +102,8 @@ pub(crate) struct ParkRecord {
     /// The interned set of labels, inherited by children (R-G-5); 0: none.
     labels: AtomicU16,
     reason: AtomicU8,
+    /// Whether its last poll held up a P: it is polled without one.
+    holds_up: AtomicBool,
 }
 
 impl ParkRecord {
@@ -112,6 +114,7 @@ impl ParkRecord {
             since_ms: AtomicU32::new(0),
             reason: AtomicU8::new(WaitReason::Foreign as u8),
             labels: AtomicU16::new(0),
+            holds_up: AtomicBool::new(false),
         }
     }
 
@@ -133,6 +136,15 @@ impl ParkRecord {
 
     pub(crate) fn set_labels(&self, labels: u16) {
         self.labels.store(labels, Ordering::Relaxed); // ord: for people
+    }
+
+    #[inline]
+    pub(crate) fn holds_up(&self) -> bool {
+        self.holds_up.load(Ordering::Relaxed) // ord: a hint of whoever polled it last
+    }
+
+    pub(crate) fn set_holds_up(&self, holds_up: bool) {
+        self.holds_up.store(holds_up, Ordering::Relaxed); // ord: as above
     }
 
     pub(crate) fn reason(&self) -> WaitReason {

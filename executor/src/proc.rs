@@ -17,7 +17,7 @@ use crate::g::refs::Released;
 use crate::g::state::{BeginPoll, EndPoll};
 use crate::g::{Header, ReadyG, TaskRef, join, waker};
 use crate::injector::batch_size;
-use crate::m::{M, YieldAs, handoff_p, stop_m};
+use crate::m::{M, YieldAs, handoff_p, start_aside, stop_m, take_aside};
 use crate::netpoll;
 use crate::p::P;
 use crate::preempt;
@@ -34,6 +34,10 @@ pub(crate) use crate::m::wake_p;
 /// does not fall into step with the program.
 const FAIRNESS: u32 = 61;
 
+/// A poll of a task that held up a P, and now took less than this, clears it of
+/// the suspicion.
+const SHORT: u64 = 1_000_000;
+
 /// The life of a worker M: rounds until the runtime ends or the M is not needed.
 pub(crate) fn schedule(m: &M) {
     while round(m) {}
@@ -42,19 +46,62 @@ pub(crate) fn schedule(m: &M) {
 /// One round: gets a P, finds a task and polls it. False: the M ends.
 #[inline]
 pub(crate) fn round(m: &M) -> bool {
-    if m.p().is_none() && !m.try_acquire_idle() && !stop_m(m) {
-        return false;
+    if m.p().is_none() && (rests(m) || !m.try_acquire_idle()) && !stop_m(m) {
+        return poll_aside(m);
     }
     let Some((gp, inherit)) = find_runnable(m) else {
-        return false;
+        return poll_aside(m);
     };
     if m.spinning.get() {
         reset_spinning(m);
     }
     match gp.header().home() {
         Some(home) if home.id != m.shared.id => hand_home(m, gp),
+        None if gp.header().park.holds_up() && m.sched.config.handoff => set_aside(m, gp),
         _ => execute(m, gp, inherit),
     }
+    true
+}
+
+/// The last poll of this task held up a P, so this one gets none: it would only
+/// be taken away again, after others have waited behind it. If they do, an idle M
+/// polls the task and this one goes on with them: the kernel favours a thread
+/// that has slept much over one that has computed.
+fn set_aside(m: &M, gp: ReadyG) {
+    let sched = &m.sched;
+    let pp = m.must_p();
+    pp.tick();
+    pp.stats.polls.add(1);
+    sched.handoffs.add_shared(1);
+    let others = pp.has_work() || !sched.injector.is_empty();
+    let gp = if others {
+        start_aside(sched, gp)
+    } else {
+        Some(gp)
+    };
+    if let Some(gp) = gp {
+        let pp = m.release_p();
+        m.shared.fence.lose();
+        handoff_p(sched, pp);
+        execute(m, gp, false);
+    }
+}
+
+/// Whether an M that has just computed without a P should leave the tasks to
+/// others: the kernel would let it wait, and them with it. Whoever made tasks
+/// runnable has woken somebody; the look at the queue is for the case that no
+/// thread could be had.
+fn rests(m: &M) -> bool {
+    m.was_aside.replace(false) && m.sched.injector.is_empty()
+}
+
+/// An M that was woken without a P: for a task that was set aside, or to end.
+fn poll_aside(m: &M) -> bool {
+    let Some(gp) = take_aside(m) else {
+        return false;
+    };
+    m.shared.fence.lose();
+    execute(m, gp, false);
     true
 }
 
@@ -199,7 +246,8 @@ fn linger(m: &M) -> bool {
     let until = m.sched.real_nanotime() + MOMENT;
     loop {
         for _ in 0..16 {
-            let work = !m.sched.injector.is_empty() || m.sched.all_ps().any(|pp| !pp.runq.ring_is_empty());
+            let work =
+                !m.sched.injector.is_empty() || m.sched.all_ps().any(|pp| !pp.runq.ring_is_empty());
             if work || m.sched.stop_is_wanted() {
                 return true;
             }
@@ -313,8 +361,16 @@ pub(crate) fn check_timers(m: &M, victim: &P, own: bool) -> (u64, bool) {
     (check.next, check.ran)
 }
 
-/// Polls a task once and puts it where the poll's end says (R-SCHED-4).
+/// Polls a task once and puts it where the poll's end says (R-SCHED-4). A task
+/// without a P that held one up is polled until it waits: nobody is behind it.
 pub(crate) fn execute(m: &M, gp: ReadyG, inherit: bool) {
+    let mut next = poll_once(m, gp, inherit);
+    while let Some(gp) = next {
+        next = poll_once(m, gp, false);
+    }
+}
+
+fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
     let task = gp.into_ptr();
     // SAFETY: the right to run the task keeps it alive until it is dead.
     let header = unsafe { task.as_ref() };
@@ -325,12 +381,12 @@ pub(crate) fn execute(m: &M, gp: ReadyG, inherit: bool) {
         BeginPoll::Cancel => true,
         BeginPoll::Deferred => {
             m.curg.set(std::ptr::null());
-            return;
+            return None;
         }
     };
-    {
-        let pp = m.must_p();
-        m.inherited.set(inherit);
+    m.inherited.set(inherit);
+    let aside = m.p().is_none();
+    if let Some(pp) = m.p() {
         if !inherit {
             pp.tick();
         }
@@ -342,7 +398,11 @@ pub(crate) fn execute(m: &M, gp: ReadyG, inherit: bool) {
     m.shared.goid.store(header.goid, Ordering::Relaxed); // ord: for people
     let site = std::ptr::from_ref(header.spawn_loc).cast_mut();
     m.shared.spawn_loc.store(site, Ordering::Relaxed); // ord: for people
-    preempt::arm(m);
+    if aside {
+        preempt::arm_aside(m);
+    } else {
+        preempt::arm(m);
+    }
     let done = in_poll(m, || {
         if cancel {
             m.sched.cancelled.add_shared(1);
@@ -355,15 +415,31 @@ pub(crate) fn execute(m: &M, gp: ReadyG, inherit: bool) {
         // SAFETY: edge 2 was taken by this M.
         unsafe { (header.vtable.poll)(task, &mut cx) }
     });
+    let alone = m.p().is_none();
+    if alone {
+        let long = if aside {
+            let (time, gives_way) = m.aside.end(m.sched.real_nanotime());
+            time >= SHORT && !gives_way
+        } else {
+            m.shared.held_up.swap(false, Ordering::Relaxed) // ord: set before the P was taken
+        };
+        header.park.set_holds_up(long);
+        m.was_aside.set(long);
+    }
     if done {
-        return finish(m, task);
+        finish(m, task);
+        return None;
     }
     match end_poll(m, task, header) {
         EndPoll::Parked | EndPoll::Stopped => m.curg.set(std::ptr::null()),
         EndPoll::Requeue => {
             m.curg.set(std::ptr::null());
             // SAFETY: this M won edge 4.
-            requeue(m, unsafe { ReadyG::from_ptr(task) });
+            let gp = unsafe { ReadyG::from_ptr(task) };
+            if alone && m.was_aside.get() && header.home().is_none() {
+                return Some(gp);
+            }
+            requeue(m, gp);
         }
         EndPoll::Cancel => {
             m.sched.cancelled.add_shared(1);
@@ -374,6 +450,7 @@ pub(crate) fn execute(m: &M, gp: ReadyG, inherit: bool) {
             finish(m, task);
         }
     }
+    None
 }
 
 /// The root of a `block_on` is not dropped by a shutdown: somebody waits for it

@@ -14,7 +14,7 @@ use crate::ready;
 use crate::sched::Sched;
 use crate::sync::{Arc, lock};
 use crate::syscall::block_in_place;
-use crate::{m, preempt, stw};
+use crate::{m, preempt};
 
 /// A task that nobody runs while this exists. Dropping it lets the task go on.
 pub struct Suspended {
@@ -71,7 +71,11 @@ pub struct StillRunning {
 
 impl std::fmt::Display for StillRunning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let what = if self.blocking { "is in a blocking section" } else { "reached no safe-point" };
+        let what = if self.blocking {
+            "is in a blocking section"
+        } else {
+            "reached no safe-point"
+        };
         write!(f, "task {} {what} before the deadline", self.id)
     }
 }
@@ -103,15 +107,26 @@ fn try_until(
     loop {
         let Some(task) = find(sched, id) else {
             if !is_polled(sched, id) {
-                return Ok(Suspended { task: None, stopped: false });
+                return Ok(Suspended {
+                    task: None,
+                    stopped: false,
+                });
             }
             pause(sched, id, None, until, &mut nap)?;
             continue;
         };
         match task.header().state.try_suspend() {
-            OnSuspend::Dead => return Ok(Suspended { task: None, stopped: false }),
+            OnSuspend::Dead => {
+                return Ok(Suspended {
+                    task: None,
+                    stopped: false,
+                });
+            }
             OnSuspend::Held { stopped } => {
-                return Ok(Suspended { task: Some(task), stopped });
+                return Ok(Suspended {
+                    task: Some(task),
+                    stopped,
+                });
             }
             OnSuspend::Busy | OnSuspend::Running => {
                 ask(sched, id);
@@ -135,7 +150,9 @@ fn pause(
         {
             ready::ready_won(task);
         }
-        let blocking = lock(&sched.allm).iter().any(|mp| mp.polls(id) && mp.blocks());
+        let blocking = lock(&sched.allm)
+            .iter()
+            .any(|mp| mp.polls(id) && mp.blocks());
         return Err(StillRunning { id, blocking });
     }
     std::thread::sleep(*nap);
@@ -159,12 +176,8 @@ fn is_polled(sched: &Sched, id: u64) -> bool {
 
 /// Poisons the guard of whoever polls the task.
 fn ask(sched: &Sched, id: u64) {
-    for pp in sched.all_ps() {
-        if let Some(mp) = stw::owner(sched, pp)
-            && mp.polls(id)
-        {
-            preempt::preempt_one(pp, &mp);
-        }
+    for mp in lock(&sched.allm).iter().filter(|mp| mp.polls(id)) {
+        preempt::poison(mp);
     }
 }
 

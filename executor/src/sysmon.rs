@@ -16,7 +16,7 @@ use crate::m::{MShared, handoff_p, wake_p};
 use crate::netpoll::netpoll;
 use crate::p::P;
 use crate::sched::{Rules, Sched};
-use crate::sync::{Arc, Ordering};
+use crate::sync::{Arc, Ordering, lock};
 use crate::{deadlock, leaf, preempt, procs, ready, schedtrace, stw};
 
 /// Nobody has polled the reactor for this long: sysmon does (R-SYSMON-5).
@@ -25,6 +25,8 @@ const NET_BACKSTOP: u64 = 10_000_000;
 const UNWANTED: u64 = 10_000_000;
 /// How long after the end of its slice a computing poll may take to answer.
 const ANSWER: u64 = 1_000_000;
+/// This many polls for each P that go on without one are a flood.
+const FLOOD: usize = 16;
 /// Between two looks at the limits of the machine.
 const LIMITS_EVERY: u64 = 1_000_000_000;
 /// Go's longest sleep.
@@ -253,9 +255,25 @@ impl Sysmon {
         if !waiting && counts.idle + counts.spinning > 0 && age < UNWANTED {
             return false;
         }
-        in_syscall
-            || (waiting && age >= sched.config.time_slice + ANSWER)
-            || self.is_blocked(pp, mp)
+        in_syscall || (waiting && age >= self.patience(mp)) || self.is_blocked(pp, mp)
+    }
+
+    /// How long a computing poll may keep its P from others. Go's slice and the
+    /// time to answer; but a place of spawn whose tasks were reported before has
+    /// used up its credit. A flood of such tasks gets it back, or each would soon
+    /// have a thread of its own.
+    fn patience(&self, mp: &MShared) -> u64 {
+        let sched = &self.sched;
+        let site = leaf::location_of(mp.spawn_loc.load(Ordering::Relaxed)); // ord: hint
+        let known = !sched.go117() && site.is_some_and(|site| self.reported.contains(&key(site)));
+        let alone = |m: &&Arc<MShared>| {
+            m.goid.load(Ordering::Relaxed) != 0 && m.p.load(Ordering::Relaxed) == 0 // ord: hints
+        };
+        if known && lock(&sched.allm).iter().filter(alone).count() < FLOOD * sched.procs() as usize
+        {
+            return ANSWER;
+        }
+        sched.config.time_slice + ANSWER
     }
 
     /// Whether the thread sleeps in the kernel, by its state there.
@@ -283,10 +301,15 @@ impl Sysmon {
         let Ok(world) = sched.world.try_lock() else {
             return false;
         };
+        mp.held_up
+            .store(age >= ANSWER && !sched.go117(), Ordering::Relaxed); // ord: the fence's words order it
         let Some(pp) = stw::take_p(&sched, mp) else {
+            mp.held_up.store(false, Ordering::Relaxed); // ord: a hint
             return false;
         };
         drop(world);
+        // Should it be near a check after all, it need not go on for long.
+        preempt::poison(mp);
         sched.handoffs.add_shared(1);
         self.report(mp, age);
         handoff_p(&sched, pp);
@@ -346,7 +369,9 @@ impl Sysmon {
             let resize = move || {
                 stw::set_procs(&sched, allowed);
             };
-            let thread = std::thread::Builder::new().name("gmp-procs".to_owned()).spawn(resize);
+            let thread = std::thread::Builder::new()
+                .name("gmp-procs".to_owned())
+                .spawn(resize);
             if let Err(error) = thread {
                 tracing::warn!(target: "gmp::sysmon", %error, "the number of Ps stays as it is");
             }

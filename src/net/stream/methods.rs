@@ -1,8 +1,12 @@
 //! Methods that both kinds of stream have.
 
 macro_rules! stream_methods {
-    ($halves:ident) => {
+    ($type:ident, $halves:ident) => {
         /// Two halves for one task, which may read and write at once.
+        ///
+        /// While `futures::io::AsyncReadExt` is in scope, `stream.split()` finds
+        /// that trait's method of the same name; name the type to get this one:
+        #[doc = concat!("`", stringify!($type), "::split(&mut stream)`.")]
         pub fn split(&mut self) -> ($halves::ReadHalf<'_>, $halves::WriteHalf<'_>) {
             crate::net::split::borrowed(self)
         }

@@ -83,7 +83,7 @@ impl TcpStream {
         &self.io
     }
 
-    stream_methods!(tcp);
+    stream_methods!(TcpStream, tcp);
 
     /// The peer's address.
     ///

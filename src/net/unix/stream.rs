@@ -86,7 +86,7 @@ impl UnixStream {
         &self.io
     }
 
-    stream_methods!(unix);
+    stream_methods!(UnixStream, unix);
 
     /// The peer's address.
     ///

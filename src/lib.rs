@@ -28,6 +28,7 @@
 extern crate self as gmp;
 
 mod async_io;
+pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 pub mod net;

@@ -1,0 +1,127 @@
+//! Directories: what is in them, and how they are made.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures::Stream;
+use gmp_executor::leaf;
+
+use super::{FileType, Metadata, inline};
+use crate::task::block_in_place;
+
+/// The entries of a directory, without `.` and `..`, in no order.
+///
+/// # Errors
+/// Those of [`std::fs::read_dir`].
+pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
+    inline(|| std::fs::read_dir(path)).await.map(ReadDir)
+}
+
+/// The entries of a directory: a [`Stream`], and [`next_entry`](Self::next_entry).
+#[derive(Debug)]
+#[must_use = "entries are read one by one"]
+pub struct ReadDir(std::fs::ReadDir);
+
+impl ReadDir {
+    /// The next entry; None after the last.
+    ///
+    /// # Errors
+    /// Those of the directory's iterator in `std`; the next call may go on.
+    pub async fn next_entry(&mut self) -> io::Result<Option<DirEntry>> {
+        inline(|| self.0.next())
+            .await
+            .transpose()
+            .map(|entry| entry.map(DirEntry))
+    }
+}
+
+impl Stream for ReadDir {
+    type Item = io::Result<DirEntry>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        ready!(leaf::poll_check(cx));
+        let next = block_in_place(|| self.0.next());
+        Poll::Ready(next.map(|entry| entry.map(DirEntry)))
+    }
+}
+
+/// One entry of a directory.
+#[derive(Debug)]
+pub struct DirEntry(std::fs::DirEntry);
+
+impl DirEntry {
+    /// The name, without the directory.
+    pub fn file_name(&self) -> OsString {
+        self.0.file_name()
+    }
+
+    /// The path: the directory's as it was given, and the name.
+    pub fn path(&self) -> PathBuf {
+        self.0.path()
+    }
+
+    /// What kind of thing it is; a link is not followed.
+    ///
+    /// # Errors
+    /// Those of [`std::fs::DirEntry::file_type`].
+    pub async fn file_type(&self) -> io::Result<FileType> {
+        inline(|| self.0.file_type()).await
+    }
+
+    /// What the system knows of it; a link is not followed.
+    ///
+    /// # Errors
+    /// Those of [`std::fs::DirEntry::metadata`].
+    pub async fn metadata(&self) -> io::Result<Metadata> {
+        inline(|| self.0.metadata()).await
+    }
+}
+
+/// How directories are made.
+///
+/// ```
+/// # gmp::block_on(async {
+/// # let dir = std::env::temp_dir().join(format!("gmp-fs-builder-{}", std::process::id()));
+/// gmp::fs::DirBuilder::new().recursive(true).create(dir.join("a/b")).await.expect("made");
+/// # gmp::fs::remove_dir_all(&dir).await.expect("removed");
+/// # });
+/// ```
+#[derive(Debug)]
+pub struct DirBuilder(std::fs::DirBuilder);
+
+impl DirBuilder {
+    /// One directory, with the permissions that the process gives.
+    pub fn new() -> DirBuilder {
+        DirBuilder(std::fs::DirBuilder::new())
+    }
+
+    /// Whether missing directories above are made, and one that is there will do.
+    pub fn recursive(&mut self, recursive: bool) -> &mut DirBuilder {
+        self.0.recursive(recursive);
+        self
+    }
+
+    /// The permission bits, less those that the process masks.
+    #[cfg(unix)]
+    pub fn mode(&mut self, mode: u32) -> &mut DirBuilder {
+        std::os::unix::fs::DirBuilderExt::mode(&mut self.0, mode);
+        self
+    }
+
+    /// Makes the directory.
+    ///
+    /// # Errors
+    /// Those of [`std::fs::DirBuilder::create`].
+    pub async fn create(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        inline(|| self.0.create(path)).await
+    }
+}
+
+impl Default for DirBuilder {
+    fn default() -> DirBuilder {
+        DirBuilder::new()
+    }
+}

@@ -111,6 +111,7 @@ fn take<T>(handle: JoinHandle<T>) -> Result<T, crate::JoinError> {
 /// ready.
 fn serve(m: &M, first: Option<ReadyG>, done: impl Fn() -> bool) {
     let mut next = first;
+    let before = std::mem::replace(&mut lock(&m.shared.inbox).serving, true);
     loop {
         let gp = next
             .take()
@@ -125,6 +126,7 @@ fn serve(m: &M, first: Option<ReadyG>, done: impl Fn() -> bool) {
             continue;
         }
         if done() {
+            lock(&m.shared.inbox).serving = before;
             return;
         }
         if poll_alone(m) {

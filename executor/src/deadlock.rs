@@ -67,9 +67,21 @@ pub(crate) fn find(sched: &Sched) -> Option<String> {
         let _ = writeln!(text, "created at {}:{}", at.file(), at.line());
         let joins = (reason == WaitReason::Join).then(|| header.park.target());
         let root = header.home().is_some() && header.is_system();
-        waits.insert(header.goid, Wait { wakers, handles, joins, root, text });
+        waits.insert(
+            header.goid,
+            Wait {
+                wakers,
+                handles,
+                joins,
+                root,
+                text,
+            },
+        );
     });
-    let mut stuck: Vec<&u64> = waits.keys().filter(|&&id| is_stuck(&waits, id, 0)).collect();
+    let mut stuck: Vec<&u64> = waits
+        .keys()
+        .filter(|&&id| is_stuck(&waits, id, 0))
+        .collect();
     stuck.sort();
     if !stuck.iter().any(|id| waits[id].root) {
         return None;
@@ -82,7 +94,9 @@ pub(crate) fn find(sched: &Sched) -> Option<String> {
 }
 
 fn is_stuck(waits: &HashMap<u64, Wait>, id: u64, depth: u32) -> bool {
-    let Some(wait) = waits.get(&id) else { return false };
+    let Some(wait) = waits.get(&id) else {
+        return false;
+    };
     // Handles can abort. A root has those of its own block_on alone; a joined
     // task has the one that is awaited.
     if depth > 0 && !wait.root && wait.handles > 1 {
@@ -90,7 +104,9 @@ fn is_stuck(waits: &HashMap<u64, Wait>, id: u64, depth: u32) -> bool {
     }
     match wait.wakers {
         0 => wait.root || wait.handles <= 1,
-        1 => wait.joins.is_some_and(|next| depth < 1000 && is_stuck(waits, next, depth + 1)),
+        1 => wait
+            .joins
+            .is_some_and(|next| depth < 1000 && is_stuck(waits, next, depth + 1)),
         _ => false,
     }
 }
@@ -107,7 +123,10 @@ const FIRST_GAP: u64 = 100_000_000;
 
 impl Pace {
     pub(crate) fn new() -> Pace {
-        Pace { next: 0, gap: FIRST_GAP }
+        Pace {
+            next: 0,
+            gap: FIRST_GAP,
+        }
     }
 
     /// Whether it is time for a look.
@@ -140,7 +159,9 @@ pub(crate) fn check(sched: &Sched, pace: &mut Pace, now: u64) -> bool {
     if !pace.is_due(now) {
         return true;
     }
-    let Some(report) = find(sched) else { return true };
+    let Some(report) = find(sched) else {
+        return true;
+    };
     sched.deadlock_told.store(true, Ordering::Relaxed); // ord: once is enough
     match sched.config.on_deadlock {
         OnDeadlock::Off | OnDeadlock::Tell => {

@@ -36,7 +36,11 @@ pub fn park(reason: WaitReason, location: &'static Location<'static>) {
 pub(crate) fn park_on(reason: WaitReason, location: &'static Location<'static>, target: u64) {
     m::with_current(|m| {
         if let Some(m) = m {
-            m.leaf.set(Leaf { reason, location: Some(location), target });
+            m.leaf.set(Leaf {
+                reason,
+                location: Some(location),
+                target,
+            });
         }
     });
 }
@@ -46,7 +50,9 @@ pub(crate) fn park_on(reason: WaitReason, location: &'static Location<'static>, 
 pub fn set_labels(labels: u16) -> u16 {
     m::with_current(|m| {
         // SAFETY: the running task outlives the call that it makes.
-        let Some(task) = m.and_then(|m| unsafe { m.curg.get().as_ref() }) else { return 0 };
+        let Some(task) = m.and_then(|m| unsafe { m.curg.get().as_ref() }) else {
+            return 0;
+        };
         let before = task.park.labels();
         task.park.set_labels(labels);
         before

@@ -51,7 +51,9 @@ fn quota(root: &Path) -> Option<f64> {
     let mounts = root.join("sys/fs/cgroup");
     let v2 = v2.and_then(|path| tightest(&mounts, path, v2_quota));
     let v1 = v1.and_then(|path| {
-        ["cpu", "cpu,cpuacct"].iter().find_map(|name| tightest(&mounts.join(name), path, v1_quota))
+        ["cpu", "cpu,cpuacct"]
+            .iter()
+            .find_map(|name| tightest(&mounts.join(name), path, v1_quota))
     });
     v2.into_iter().chain(v1).reduce(f64::min)
 }

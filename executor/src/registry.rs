@@ -87,13 +87,17 @@ impl Shard {
 
     fn tasks(&self) -> impl Iterator<Item = NonNull<Header>> {
         let slots = self.chunks.iter().flat_map(|chunk| chunk.iter());
-        slots.take(self.len as usize).filter_map(|slot| slot.get().ok())
+        slots
+            .take(self.len as usize)
+            .filter_map(|slot| slot.get().ok())
     }
 }
 
 impl Registry {
     pub(crate) fn new() -> Registry {
-        Registry { shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect() }
+        Registry {
+            shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect(),
+        }
     }
 
     /// Lists a task that is about to park for the first time.
@@ -105,15 +109,23 @@ impl Registry {
         let index = lock(&self.shards[shard]).insert(task);
         // SAFETY: alive by contract.
         let header = unsafe { task.as_ref() };
-        assert!(index < u32::MAX >> (SHARD_BITS + 1), "gmp: too many parked tasks");
+        assert!(
+            index < u32::MAX >> (SHARD_BITS + 1),
+            "gmp: too many parked tasks"
+        );
         // ord: only the M that runs the task reads it
-        header.slot.store(((index << SHARD_BITS) | shard as u32) + 1, Ordering::Relaxed);
+        header.slot.store(
+            ((index << SHARD_BITS) | shard as u32) + 1,
+            Ordering::Relaxed,
+        );
     }
 
     /// Takes a task off the list; nothing if it never parked.
     pub(crate) fn remove(&self, header: &Header) {
         let slot = header.slot.load(Ordering::Relaxed); // ord: written by an earlier poll
-        let Some(slot) = slot.checked_sub(1) else { return };
+        let Some(slot) = slot.checked_sub(1) else {
+            return;
+        };
         lock(&self.shards[slot as usize % SHARDS]).remove(slot >> SHARD_BITS);
     }
 
@@ -133,7 +145,10 @@ impl Registry {
 
     /// How many tasks are listed.
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).tasks().count()).sum()
+        self.shards
+            .iter()
+            .map(|shard| lock(shard).tasks().count())
+            .sum()
     }
 }
 

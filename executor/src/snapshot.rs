@@ -81,7 +81,11 @@ impl TaskInfo {
             status,
             reason: header.park.reason(),
             location: header.park.location().filter(|_| waits),
-            waiting_ms: if waits { now_ms.saturating_sub(header.park.since_ms()) } else { 0 },
+            waiting_ms: if waits {
+                now_ms.saturating_sub(header.park.since_ms())
+            } else {
+                0
+            },
             spawned_at: header.spawn_loc,
             type_name: (header.vtable.type_name)(),
             size: header.vtable.size,
@@ -112,7 +116,9 @@ pub fn tasks(handle: &Handle) -> Vec<TaskInfo> {
     let mut found = Vec::new();
     {
         let _stopped = stw::stop_the_world(sched);
-        sched.registry.for_each(|header, _| found.extend(TaskInfo::of(header, now)));
+        sched
+            .registry
+            .for_each(|header, _| found.extend(TaskInfo::of(header, now)));
         queued(sched, |header| found.extend(TaskInfo::of(header, now)));
         found.extend(running(sched));
     }
@@ -162,7 +168,11 @@ fn running(sched: &Arc<Sched>) -> Vec<TaskInfo> {
             id,
             parent: 0,
             name: None,
-            status: if blocks { Status::Syscall } else { Status::Running },
+            status: if blocks {
+                Status::Syscall
+            } else {
+                Status::Running
+            },
             reason: WaitReason::Foreign,
             location: None,
             waiting_ms: 0,

@@ -90,9 +90,8 @@ pub(crate) fn take_p<'a>(sched: &'a Sched, mp: &MShared) -> Option<&'a P> {
     // the M may be back in the scheduler with another one.
     let word = mp.fence.take_where(2000, || mp.p.load(Ordering::Acquire))?; // ord: sees acquire_p
     // ord: a hint for others; the M's next P stays
-    let _ = mp
-        .p
-        .compare_exchange(word, 0, Ordering::AcqRel, Ordering::Relaxed);
+    let _ =
+        mp.p.compare_exchange(word, 0, Ordering::AcqRel, Ordering::Relaxed);
     let id = word.checked_sub(1);
     let pp = sched.p(id.expect("gmp: a P was taken from an M without one"));
     pp.m.store(0, Ordering::Release); // ord: before it gets another M
@@ -250,7 +249,10 @@ pub(crate) fn for_each_p(sched: &Arc<Sched>, f: Arc<dyn Fn(u32) + Send + Sync>) 
         run_safe_point(sched, sched.p(own));
     }
     let mut tries = 0;
-    while sched.all_ps().any(|pp| pp.safe_point.load(Ordering::Acquire)) {
+    while sched
+        .all_ps()
+        .any(|pp| pp.safe_point.load(Ordering::Acquire))
+    {
         // ord: sees the function's effects
         {
             // A P on the idle list stays there while the lock is held.
@@ -259,7 +261,10 @@ pub(crate) fn for_each_p(sched: &Arc<Sched>, f: Arc<dyn Fn(u32) + Send + Sync>) 
                 run_safe_point(sched, sched.p(id));
             }
         }
-        for pp in sched.all_ps().filter(|pp| pp.safe_point.load(Ordering::Relaxed)) {
+        for pp in sched
+            .all_ps()
+            .filter(|pp| pp.safe_point.load(Ordering::Relaxed))
+        {
             // ord: a hint
             let Some(mp) = owner(sched, pp) else { continue };
             preempt::preempt_one(pp, &mp);

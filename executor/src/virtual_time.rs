@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::clock::nanos;
 use crate::handle::Handle;
+use crate::m::MShared;
 use crate::sched::Sched;
 use crate::sync::{Arc, Ordering, lock};
 
@@ -83,11 +84,11 @@ pub(crate) fn may_jump(sched: &Arc<Sched>, when: u64) -> bool {
         let guard = sched.lock();
         guard.idle_ps() == sched.procs() as usize
     };
+    // A root on its way home is in no queue and has no P yet: its M is busy.
     // ord: hints; a task that becomes runnable now was woken from outside, at a
     // moment that virtual time says nothing about
-    let polls = lock(&sched.allm)
-        .iter()
-        .any(|m| m.goid.load(Ordering::Acquire) != 0);
+    let busy = |m: &Arc<MShared>| m.goid.load(Ordering::Acquire) != 0 || lock(&m.inbox).is_busy();
+    let polls = lock(&sched.allm).iter().any(busy);
     all_idle
         && !polls
         && sched.injector.is_empty()

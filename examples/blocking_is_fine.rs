@@ -1,8 +1,7 @@
 //! Handlers that block their thread hold up nobody: every tenth request sleeps 50 ms
 //! in `std::thread::sleep`, on two Ps, and the others do not notice.
 //!
-//! `cargo run --release --example blocking_is_fine`; with
-//! `GMP_DEBUG=schedtrace=500` the scheduler tells how it lives meanwhile.
+//! Try it with `GMP_DEBUG=schedtrace=500` as well.
 
 use std::time::{Duration, Instant};
 

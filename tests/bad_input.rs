@@ -259,7 +259,7 @@ fn the_default_number_of_ps_is_what_the_machine_allows() {
         return;
     }
     passes(in_a_child(NAME, &[], || {
-        let rt = Runtime::start().expect("a runtime");
+        let rt = Runtime::new().expect("a runtime");
         let procs = rt.handle().procs();
         let cores = thread::available_parallelism().map_or(1, usize::from);
         assert!((1..=cores.max(2)).contains(&procs), "{procs} of {cores}");

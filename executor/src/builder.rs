@@ -196,7 +196,7 @@ impl Builder {
             move || sysmon::run(sched)
         })?;
         sched.lock().inner.threads.push(sysmon);
-        Ok(Runtime::new(Handle::new(sched)))
+        Ok(Runtime::of(Handle::new(sched)))
     }
 
     fn checked_procs(&self) -> io::Result<u32> {

@@ -30,7 +30,7 @@ pub struct ShutdownReport {
 }
 
 impl Runtime {
-    pub(crate) fn new(handle: Handle) -> Runtime {
+    pub(crate) fn of(handle: Handle) -> Runtime {
         Runtime {
             handle,
             ended: false,
@@ -41,7 +41,7 @@ impl Runtime {
     ///
     /// # Errors
     /// Those of [`crate::Builder::build`].
-    pub fn start() -> std::io::Result<Runtime> {
+    pub fn new() -> std::io::Result<Runtime> {
         crate::Builder::new().build()
     }
 

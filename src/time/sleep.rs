@@ -23,12 +23,11 @@ use super::Instant;
 /// ```
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    let when = if duration.is_zero() {
-        0
-    } else {
-        leaf::when(duration)
-    };
-    Sleep::at(when, Location::caller())
+    let mut sleep = Sleep::at(leaf::when(duration), Location::caller());
+    if duration.is_zero() {
+        sleep.state = State::Over;
+    }
+    sleep
 }
 
 /// Waits until `deadline`; a moment in the past is over at once.
@@ -45,7 +44,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep {
     timer: Timer,
-    /// Nanoseconds of the runtime's clock; 0: over from the start.
+    /// Nanoseconds of the runtime's clock.
     when: u64,
     state: State,
     location: &'static Location<'static>,
@@ -108,7 +107,7 @@ impl Sleep {
         ready!(leaf::poll_check(cx));
         match self.state {
             State::New => {
-                if self.when == 0 || (self.when < FOREVER && self.when <= leaf::now()) {
+                if self.when < FOREVER && self.when <= leaf::now() {
                     self.state = State::Over;
                     return Poll::Ready(());
                 }

@@ -3,6 +3,8 @@
 
 #[path = "support/eventually.rs"]
 mod eventually;
+#[path = "never_stall/handoff.rs"]
+mod handoff;
 #[path = "support/watchdog.rs"]
 mod watchdog;
 

@@ -50,8 +50,8 @@ pub(crate) struct MShared {
     pub(crate) goid: AtomicU64,
     /// Where that task was spawned; for sysmon's report.
     pub(crate) spawn_loc: AtomicPtr<Location<'static>>,
-    /// sysmon is taking, or has taken, the P of the present poll for its length.
-    pub(crate) held_up: AtomicBool,
+    /// When the present poll began whose P sysmon takes, or has taken; 0: none.
+    pub(crate) held_up: AtomicU64,
     /// Tasks that only this M may poll, and whether it waits for one.
     pub(crate) inbox: Mutex<Inbox>,
 }
@@ -94,7 +94,7 @@ impl MShared {
             tid: AtomicI32::new(0),
             goid: AtomicU64::new(0),
             spawn_loc: AtomicPtr::new(ptr::null_mut()),
-            held_up: AtomicBool::new(false),
+            held_up: AtomicU64::new(0),
             inbox: Mutex::new(Inbox::default()),
         }
     }

@@ -417,11 +417,13 @@ fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
     });
     let alone = m.p().is_none();
     if alone {
+        let now = m.sched.real_nanotime();
         let long = if aside {
-            let (time, gives_way) = m.aside.end(m.sched.real_nanotime());
+            let (time, gives_way) = m.aside.end(now);
             time >= SHORT && !gives_way
         } else {
-            m.shared.held_up.swap(false, Ordering::Relaxed) // ord: set before the P was taken
+            let since = m.shared.held_up.swap(0, Ordering::Relaxed); // ord: set before the P was taken
+            since != 0 && now - since >= SHORT
         };
         header.park.set_holds_up(long);
         m.was_aside.set(long);

@@ -216,7 +216,8 @@ impl Sysmon {
         // would have had its slice since the clock's start.
         self.watch
             .resize_with(sched.procs() as usize, || Watch::new(now));
-        for pp in sched.all_ps() {
+        // There may be more of them by now.
+        for pp in sched.all_ps().take(self.watch.len()) {
             let Some(mp) = stw::owner(&sched, pp) else {
                 continue;
             };
@@ -301,10 +302,14 @@ impl Sysmon {
         let Ok(world) = sched.world.try_lock() else {
             return false;
         };
-        mp.held_up
-            .store(age >= ANSWER && !sched.go117(), Ordering::Relaxed); // ord: the fence's words order it
+        let since = if sched.go117() {
+            0
+        } else {
+            sched.real_nanotime() - age
+        };
+        mp.held_up.store(since, Ordering::Relaxed); // ord: the fence's words order it
         let Some(pp) = stw::take_p(&sched, mp) else {
-            mp.held_up.store(false, Ordering::Relaxed); // ord: a hint
+            mp.held_up.store(0, Ordering::Relaxed); // ord: a hint
             return false;
         };
         drop(world);

@@ -363,7 +363,7 @@ fn a_timer_on_any_p_outlives_the_thread_that_waited_for_events() {
             for _ in 0..4 {
                 let poller = asleep(20);
                 rt.block_on(async {
-                    let begun = std::time::Instant::now();
+                    let begun = Instant::now();
                     while begun.elapsed() < Duration::from_millis(2) {
                         std::hint::spin_loop();
                     }
@@ -372,7 +372,7 @@ fn a_timer_on_any_p_outlives_the_thread_that_waited_for_events() {
                 let (tx, rx) = std::sync::mpsc::channel();
                 let computing = thread::spawn(move || {
                     busy.block_on(async move {
-                        let begun = std::time::Instant::now();
+                        let begun = Instant::now();
                         tx.send(()).expect("waited for");
                         while begun.elapsed() < Duration::from_millis(5) {
                             std::hint::spin_loop();
@@ -404,9 +404,9 @@ fn work_that_is_left_when_it_returns_is_done_by_the_runtime() {
                 }
             });
         }
-        let patience = std::time::Instant::now() + Duration::from_secs(30);
+        let patience = Instant::now() + Duration::from_secs(30);
         while done.load(Ordering::SeqCst) < 5_000 {
-            assert!(std::time::Instant::now() < patience, "tasks are stuck");
+            assert!(Instant::now() < patience, "tasks are stuck");
             thread::yield_now();
         }
     });

@@ -22,6 +22,8 @@
 //! | `casgstatus` | `g::state` |
 
 #[cfg(not(loom))]
+mod aside;
+#[cfg(not(loom))]
 mod block_on;
 #[cfg(not(loom))]
 mod builder;

@@ -13,11 +13,12 @@
 use std::ptr::NonNull;
 use std::task::Context;
 
+use crate::aside;
 use crate::g::refs::Released;
 use crate::g::state::{BeginPoll, EndPoll};
 use crate::g::{Header, ReadyG, TaskRef, join, waker};
 use crate::injector::batch_size;
-use crate::m::{M, YieldAs, handoff_p, start_aside, stop_m, take_aside};
+use crate::m::{M, YieldAs, handoff_p, stop_m};
 use crate::netpoll;
 use crate::p::P;
 use crate::preempt;
@@ -75,7 +76,7 @@ fn set_aside(m: &M, gp: ReadyG) {
     sched.handoffs.add_shared(1);
     let others = pp.has_work() || !sched.injector.is_empty();
     let gp = if others {
-        start_aside(sched, gp)
+        aside::start(sched, gp)
     } else {
         Some(gp)
     };
@@ -97,7 +98,7 @@ fn rests(m: &M) -> bool {
 
 /// An M that was woken without a P: for a task that was set aside, or to end.
 fn poll_aside(m: &M) -> bool {
-    let Some(gp) = take_aside(m) else {
+    let Some(gp) = aside::take(m) else {
         return false;
     };
     m.shared.fence.lose();

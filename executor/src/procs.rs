@@ -110,7 +110,12 @@ mod tests {
     /// Rule L-22; Source: Go's TestCgroupGOMAXPROCS family.
     #[test]
     fn l22_the_tightest_quota_counts() {
-        let table: &[(&str, &[(&str, &str)], Option<f64>)] = &[
+        type Case = (
+            &'static str,
+            &'static [(&'static str, &'static str)],
+            Option<f64>,
+        );
+        let table: &[Case] = &[
             ("none", &[("proc/self/cgroup", "0::/a\n")], None),
             (
                 "v2",

@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use crate::g::Header;
 use crate::g::state::WAITING;
 use crate::probe::WaitReason;
 use crate::sched::Sched;
@@ -47,7 +48,6 @@ struct Wait {
     /// The task whose end it waits for.
     joins: Option<u64>,
     root: bool,
-    text: String,
 }
 
 /// Looks for a root that can never go on; the report, if there is one.
@@ -59,38 +59,50 @@ pub(crate) fn find(sched: &Sched) -> Option<String> {
         }
         let (wakers, handles) = header.refs.counts();
         let reason = header.park.reason();
-        let mut text = format!("goroutine {} [{}]:\n", header.goid, reason.as_str());
-        if let Some(at) = header.park.location() {
-            let _ = writeln!(text, "\t{}:{}", at.file(), at.line());
-        }
-        let at = header.spawn_loc;
-        let _ = writeln!(text, "created at {}:{}", at.file(), at.line());
         let joins = (reason == WaitReason::Join).then(|| header.park.target());
         let root = header.home().is_some() && header.is_system();
-        waits.insert(
-            header.goid,
-            Wait {
-                wakers,
-                handles,
-                joins,
-                root,
-                text,
-            },
-        );
+        let wait = Wait {
+            wakers,
+            handles,
+            joins,
+            root,
+        };
+        waits.insert(header.goid, wait);
     });
-    let mut stuck: Vec<&u64> = waits
+    let stuck: Vec<&u64> = waits
         .keys()
         .filter(|&&id| is_stuck(&waits, id, 0))
         .collect();
-    stuck.sort();
     if !stuck.iter().any(|id| waits[id].root) {
         return None;
     }
+    let mut texts = Vec::new();
+    sched.registry.for_each(|header, _| {
+        if stuck.contains(&&header.goid) {
+            texts.push((header.goid, text(header)));
+        }
+    });
+    texts.sort();
     let mut report = "fatal error: all goroutines are asleep - deadlock!\n".to_owned();
-    for id in stuck {
-        let _ = write!(report, "\n{}", waits[id].text);
+    for (_, text) in texts {
+        let _ = write!(report, "\n{text}");
     }
     Some(report)
+}
+
+/// A stuck task as a dump shows it.
+fn text(header: &Header) -> String {
+    let mut text = format!(
+        "goroutine {} [{}]:\n",
+        header.goid,
+        header.park.reason().as_str()
+    );
+    if let Some(at) = header.park.location() {
+        let _ = writeln!(text, "\t{}:{}", at.file(), at.line());
+    }
+    let at = header.spawn_loc;
+    let _ = writeln!(text, "created at {}:{}", at.file(), at.line());
+    text
 }
 
 fn is_stuck(waits: &HashMap<u64, Wait>, id: u64, depth: u32) -> bool {

@@ -320,8 +320,12 @@ fn a_root_that_waits_alone_is_woken_by_the_worker_that_fires_its_timer() {
             let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
             let waking = {
                 let (handle, stop) = (rt.handle().clone(), stop.clone());
+                // It ends by itself: on a loaded machine it may spawn faster than
+                // one worker runs, and a queue that only grows keeps the root
+                // waiting at its tail.
+                let until = Instant::now() + Duration::from_secs(5);
                 thread::spawn(move || {
-                    while !stop.load(Ordering::Relaxed) {
+                    while !stop.load(Ordering::Relaxed) && Instant::now() < until {
                         drop(handle.spawn(async {}));
                         thread::yield_now();
                     }

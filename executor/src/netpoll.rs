@@ -17,7 +17,7 @@ use crate::m::{M, wake_p};
 use crate::p::P;
 use crate::probe;
 use crate::sched::Sched;
-use crate::sync::{Arc, Ordering, store_load_fence};
+use crate::sync::{Arc, Ordering, lock, store_load_fence};
 use crate::virtual_time;
 
 /// Polls the reactor and returns the tasks that this made runnable, in Go's list
@@ -85,8 +85,12 @@ pub(crate) fn block(m: &M, poll_until: u64) -> Option<Vec<ReadyG>> {
     store_load_fence(); // form F; partner: wake_net_poller
     let poll_until = sched.earliest_timer();
     sched.poll_until.store(poll_until, Ordering::SeqCst); // ord: as above
+    // A root that waits for events says so in its inbox before it claims the role;
+    // the break of a task that came in between may have gone to the poller before it.
+    let has_task = m.attached && !lock(&m.shared.inbox).tasks.is_empty();
     let mut wakers = m.wakers.take();
     let list = match sched.virtual_now.load(Ordering::Acquire) {
+        _ if has_task => netpoll(sched, &mut wakers, Some(Duration::ZERO)),
         0 => netpoll(sched, &mut wakers, sleep_time(sched, poll_until)),
         stopped => poll_in_virtual_time(sched, &mut wakers, stopped, poll_until), // ord: a number
     };

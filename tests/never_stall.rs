@@ -1,10 +1,16 @@
 //! Nothing stalls the rest: a poll that blocks or computes loses its P, and what
 //! waits behind it goes on elsewhere.
 
+#[path = "support/child.rs"]
+mod child;
 #[path = "support/eventually.rs"]
 mod eventually;
 #[path = "never_stall/handoff.rs"]
 mod handoff;
+#[path = "never_stall/suspend.rs"]
+mod suspend;
+#[path = "never_stall/watch.rs"]
+mod watch;
 #[path = "support/watchdog.rs"]
 mod watchdog;
 

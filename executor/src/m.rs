@@ -101,7 +101,7 @@ impl MShared {
 
     /// Whether it polls the task `id` now.
     pub(crate) fn polls(&self, id: u64) -> bool {
-        self.goid.load(Ordering::Relaxed) == id // ord: for people
+        self.goid.load(Ordering::Acquire) == id // ord: sees where it went before
     }
 
     /// Whether it is in a blocking section.

@@ -369,6 +369,8 @@ pub(crate) fn execute(m: &M, gp: ReadyG, inherit: bool) {
     while let Some(gp) = next {
         next = poll_once(m, gp, false);
     }
+    // After the task is listed or queued: whoever looks for it finds it somewhere.
+    m.shared.goid.store(0, Ordering::Release); // ord: publishes where it went
 }
 
 fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
@@ -473,7 +475,6 @@ fn in_poll<R>(m: &M, f: impl FnOnce() -> R) -> R {
     if !m.shared.fence.end_poll() {
         m.forget_p();
     }
-    m.shared.goid.store(0, Ordering::Relaxed); // ord: for people
     result
 }
 
@@ -482,7 +483,9 @@ fn end_poll(m: &M, task: NonNull<Header>, header: &Header) -> EndPoll {
     if m.yield_as.get() == YieldAs::No && m.self_wake.get() {
         m.yield_as.set(YieldAs::Goyield);
     }
-    if m.yield_as.get() != YieldAs::No {
+    let yields = m.yield_as.get() != YieldAs::No;
+    // One that was asked may be wanted by a suspender, who looks at the list.
+    if yields && m.yield_as.get() != YieldAs::Preempt {
         return header.state.yield_running();
     }
     if header.slot.load(Ordering::Relaxed) == 0 {
@@ -493,6 +496,9 @@ fn end_poll(m: &M, task: NonNull<Header>, header: &Header) -> EndPoll {
             // Shutdown may have looked at this shard before we were listed.
             let _ = header.state.abort();
         }
+    }
+    if yields {
+        return header.state.yield_running();
     }
     header.park.write(m.leaf.get(), m.sched.coarse_ms());
     header.state.end_poll()

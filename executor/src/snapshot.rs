@@ -10,7 +10,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 
 use crate::g::state::{DEAD, PREEMPTED, RUNNABLE, RUNNING, Snapshot, WAITING};
-use crate::g::{Header, ReadyG};
+use crate::g::{Header, ReadyG, TaskRef};
 use crate::handle::Handle;
 use crate::leaf;
 use crate::probe::WaitReason;
@@ -137,6 +137,18 @@ pub fn current() -> Option<TaskInfo> {
         let header = unsafe { m.curg.get().as_ref() }?;
         TaskInfo::of(header, m.sched.coarse_ms())
     })
+}
+
+/// The task with this number, if it is on a queue. The world stands still.
+pub(crate) fn find_queued(sched: &Sched, id: u64) -> Option<TaskRef> {
+    let mut found = None;
+    queued(sched, |header| {
+        if header.goid == id {
+            // SAFETY: queued, so alive.
+            found = Some(unsafe { TaskRef::new(NonNull::from(header)) });
+        }
+    });
+    found
 }
 
 /// Calls `look` with every queued task. The world stands still.

@@ -14,7 +14,7 @@ use crate::ready;
 use crate::sched::Sched;
 use crate::sync::{Arc, lock};
 use crate::syscall::block_in_place;
-use crate::{m, preempt};
+use crate::{m, preempt, snapshot, stw};
 
 /// A task that nobody runs while this exists. Dropping it lets the task go on.
 pub struct Suspended {
@@ -86,8 +86,8 @@ impl std::error::Error for StillRunning {}
 /// `deadline`; inside a task that is a blocking section, so two tasks that
 /// suspend each other both come back.
 ///
-/// A task that has never waited is known by no list: it counts as running and
-/// is only found while a thread polls it.
+/// A task that has never waited is on no list; to find it, the world stops for
+/// some microseconds.
 ///
 /// # Errors
 /// [`StillRunning`] if it did not stop in time. A number that is no task's gives
@@ -105,15 +105,19 @@ fn try_until(
 ) -> Result<Suspended, StillRunning> {
     let mut nap = Duration::from_micros(5);
     loop {
-        let Some(task) = find(sched, id) else {
-            if !is_polled(sched, id) {
+        let task = match find(sched, id).map_or_else(|| find_unlisted(sched, id), Where::Here) {
+            Where::Here(task) => task,
+            Where::Polled => {
+                ask(sched, id);
+                pause(sched, id, None, until, &mut nap)?;
+                continue;
+            }
+            Where::Gone => {
                 return Ok(Suspended {
                     task: None,
                     stopped: false,
                 });
             }
-            pause(sched, id, None, until, &mut nap)?;
-            continue;
         };
         match task.header().state.try_suspend() {
             OnSuspend::Dead => {
@@ -168,6 +172,28 @@ fn find(sched: &Sched, id: u64) -> Option<TaskRef> {
         }
     });
     found
+}
+
+/// Where a task was seen.
+enum Where {
+    Here(TaskRef),
+    /// Only its M knows it.
+    Polled,
+    Gone,
+}
+
+/// A task that has never waited is on no list: it is polled, or on a queue.
+fn find_unlisted(sched: &Arc<Sched>, id: u64) -> Where {
+    if is_polled(sched, id) {
+        return Where::Polled;
+    }
+    let _stopped = stw::stop_the_world(sched);
+    // A poll without a P goes on meanwhile: first the polls, then where they end.
+    if is_polled(sched, id) {
+        return Where::Polled;
+    }
+    let found = snapshot::find_queued(sched, id).or_else(|| find(sched, id));
+    found.map_or(Where::Gone, Where::Here)
 }
 
 fn is_polled(sched: &Sched, id: u64) -> bool {

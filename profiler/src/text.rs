@@ -65,3 +65,61 @@ fn spawner(task: &TaskInfo) -> &str {
         .strip_suffix("::{{closure}}")
         .unwrap_or(task.type_name)
 }
+
+#[cfg(test)]
+mod tests {
+    use gmp_executor::snapshot::{self, Status, TaskInfo};
+    use gmp_executor::{Builder, WaitReason};
+
+    use super::header;
+
+    /// The only task of a fresh runtime, to be changed into any.
+    fn sample() -> TaskInfo {
+        let runtime = Builder::new().procs(1).build().expect("a runtime");
+        let task = runtime.spawn(std::future::pending::<()>());
+        let tasks = snapshot::tasks(runtime.handle());
+        task.abort();
+        tasks.into_iter().next().expect("it is listed or queued")
+    }
+
+    /// Rule R-TRACE-4, T-90. Source: Go's goroutineheader.
+    #[test]
+    fn t90_headers_are_gos() {
+        let base = sample();
+        let task = |status: Status, reason: WaitReason, change: fn(&mut TaskInfo)| {
+            let mut task = base.clone();
+            (task.id, task.status, task.reason) = (7, status, reason);
+            change(&mut task);
+            header(&task)
+        };
+        let (waiting, runnable) = (Status::Waiting, Status::Runnable);
+        let receive = WaitReason::ChanReceive;
+        assert_eq!(
+            task(waiting, receive, |_| ()),
+            "goroutine 7 [chan receive]:"
+        );
+        assert_eq!(
+            task(waiting, WaitReason::IoWait, |t| (t.waiting_ms, t.locked) =
+                (180_000, true)),
+            "goroutine 7 [IO wait, 3 minutes, locked to thread]:"
+        );
+        assert_eq!(
+            task(runnable, WaitReason::Foreign, |t| t.suspended = true),
+            "goroutine 7 [runnable (scan)]:"
+        );
+        // Less than a minute is not told, nor why a runnable task once waited.
+        assert_eq!(
+            task(waiting, WaitReason::Sleep, |t| t.waiting_ms = 59_999),
+            "goroutine 7 [sleep]:"
+        );
+        assert_eq!(task(runnable, receive, |_| ()), "goroutine 7 [runnable]:");
+        assert_eq!(
+            task(Status::Running, receive, |_| ()),
+            "goroutine 7 [running]:"
+        );
+        assert_eq!(
+            task(Status::Syscall, receive, |_| ()),
+            "goroutine 7 [syscall]:"
+        );
+    }
+}

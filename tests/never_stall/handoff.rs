@@ -237,7 +237,8 @@ fn nothing_is_lost_when_ps_vanish_from_polls_at_random() {
             });
             assert!(thief.taken() > 0, "no P was ever taken");
             assert_eq!(dropped.load(Ordering::SeqCst), 2 * ROUNDS);
-            assert_eq!(rt.handle().num_tasks(), 0);
+            // A task is counted as ended a moment after its handle knows.
+            crate::eventually("all have ended", || rt.handle().num_tasks() == 0);
         });
     }
 }

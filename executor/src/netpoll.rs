@@ -96,9 +96,9 @@ pub(crate) fn block(m: &M, poll_until: u64) -> Option<Vec<ReadyG>> {
     };
     m.wakers.replace(wakers);
     sched.poll_until.store(0, Ordering::SeqCst); // ord: before the role is free
-    sched
-        .lastpoll
-        .store(sched.real_nanotime(), Ordering::SeqCst); // ord: frees the role
+    let now = sched.real_nanotime();
+    sched.set_coarse(now); // sysmon may have slept as long
+    sched.lastpoll.store(now, Ordering::SeqCst); // ord: frees the role
     m.now.set(0);
     Some(list)
 }
@@ -126,8 +126,7 @@ fn poll_in_virtual_time(
     if !list.is_empty() || (until != 0 && until <= stopped) || !sched.injector.is_empty() {
         return list;
     }
-    if until != 0 && virtual_time::may_jump(sched, until) {
-        virtual_time::jump(sched, stopped, until);
+    if until != 0 && virtual_time::may_jump(sched) && virtual_time::jump(sched, stopped) {
         return list;
     }
     // Somebody is still busy. What it does may be the end of waiting, and it may

@@ -77,9 +77,9 @@ async fn yield_once() {
     .await;
 }
 
-/// The blocked poller's question: may the stopped clock jump to `when`? Asked by
-/// an M without a P after a poll that found nothing.
-pub(crate) fn may_jump(sched: &Arc<Sched>, when: u64) -> bool {
+/// The blocked poller's question: may the stopped clock jump? Asked by an M without
+/// a P after a poll that found nothing.
+pub(crate) fn may_jump(sched: &Arc<Sched>) -> bool {
     let all_idle = {
         let guard = sched.lock();
         guard.idle_ps() == sched.procs() as usize
@@ -89,17 +89,22 @@ pub(crate) fn may_jump(sched: &Arc<Sched>, when: u64) -> bool {
     // moment that virtual time says nothing about
     let busy = |m: &Arc<MShared>| m.goid.load(Ordering::Acquire) != 0 || lock(&m.inbox).is_busy();
     let polls = lock(&sched.allm).iter().any(busy);
-    all_idle
-        && !polls
-        && sched.injector.is_empty()
-        && sched.idle.counts().spinning == 0
-        && when < gmp_timers::FOREVER
+    all_idle && !polls && sched.injector.is_empty() && sched.idle.counts().spinning == 0
 }
 
-/// Jumps, if nobody moved the clock meanwhile.
-pub(crate) fn jump(sched: &Sched, from: u64, to: u64) {
+/// Jumps to the next timer, if nobody moved the clock meanwhile. Which timer that
+/// is can be told only now that no task can run: the last one that ran may have
+/// armed an earlier one after the poller had looked. False: there is none.
+pub(crate) fn jump(sched: &Sched, from: u64) -> bool {
+    let to = sched.earliest_timer();
+    if to == 0 || to >= gmp_timers::FOREVER {
+        return false;
+    }
+    // A timer that is due needs no jump.
+    let to = to.max(from);
     // ord: a number
     let _ = sched
         .virtual_now
         .compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
+    true
 }

@@ -36,6 +36,7 @@ pub fn park(reason: WaitReason, location: &'static Location<'static>) {
 pub(crate) fn park_on(reason: WaitReason, location: &'static Location<'static>, target: u64) {
     m::with_current(|m| {
         if let Some(m) = m {
+            m.progress.leaf_waits();
             m.leaf.set(Leaf {
                 reason,
                 location: Some(location),

@@ -144,6 +144,8 @@ pub(crate) struct M {
     pub(crate) self_wake: Cell<bool>,
     pub(crate) yield_as: Cell<YieldAs>,
     pub(crate) leaf: Cell<Leaf>,
+    /// What keeps a task that is asked again and again from standing still.
+    pub(crate) progress: preempt::Progress,
     /// Lowest address that a stack check lets pass.
     pub(crate) stack_floor: usize,
     /// The scratch list of wakers that timers and netpoller fill.
@@ -250,6 +252,7 @@ impl M {
             net_tick: Cell::new(u32::MAX),
             inherited: Cell::new(false),
             aside: preempt::Aside::default(),
+            progress: preempt::Progress::default(),
             was_aside: Cell::new(false),
         }
     }
@@ -534,7 +537,9 @@ pub(crate) fn stop_m(m: &M) -> bool {
         }
         // Somebody has taken us off the list and is about to wake us.
     }
-    let slept = m.sched.real_nanotime() - asleep;
+    let awake = m.sched.real_nanotime();
+    m.sched.set_coarse(awake); // sysmon may have slept as long
+    let slept = awake - asleep;
     m.patience
         .set(if slept < SHORT_SLEEP { PATIENCE } else { 0 });
     accept_next(m)

@@ -43,6 +43,31 @@ pub(crate) fn arm(m: &M) {
     m.shared.stackguard0.store(m.stack_floor, Ordering::Relaxed); // ord: own word; a poison that is lost comes again
 }
 
+/// Keeps a task that is asked in every poll from standing still. Go's goroutine
+/// goes on where it was stopped; a future starts its poll again, and one that
+/// takes a slice to reach its leaf would never get past the check of that leaf.
+/// So two checks pass though they were to fail: the first after a poll that gave
+/// way, and the one after a leaf that waits, since the poll is on its way out and
+/// the leaves beside that one want their turn too.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    passes: Cell<bool>,
+}
+
+impl Progress {
+    /// A poll begins of a task whose last one gave way, or did not.
+    #[inline]
+    pub(crate) fn begin(&self, gave_way: bool) {
+        self.passes.set(gave_way);
+    }
+
+    /// A leaf returns Pending.
+    #[inline]
+    pub(crate) fn leaf_waits(&self) {
+        self.passes.set(true);
+    }
+}
+
 /// What a poll that began without a P has told by its checks.
 #[derive(Debug, Default)]
 pub(crate) struct Aside {
@@ -113,6 +138,9 @@ fn morestack(m: &M, sp: usize, cx: &mut Context<'_>) -> Poll<()> {
     // In a blocking section or in a nested block_on the task cannot give way.
     if UNCONSTRAINED.get() > 0 || m.shared.syscalls.load(Ordering::Relaxed) > 0 {
         return Poll::Ready(()); // ord: own word
+    }
+    if m.progress.passes.take() {
+        return Poll::Ready(()); // the poison stays for the next check
     }
     // The answer is the end of the request: the poll may go on, in a block_on of
     // somebody else's, and would get no further. If it goes on, sysmon asks again.

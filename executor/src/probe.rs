@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr;
 
 use crate::g::Header;
-use crate::sync::{AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// What a task waits for; the texts are Go's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,9 +102,14 @@ pub(crate) struct ParkRecord {
     /// The interned set of labels, inherited by children (R-G-5); 0: none.
     labels: AtomicU16,
     reason: AtomicU8,
-    /// Whether its last poll held up a P: it is polled without one.
-    holds_up: AtomicBool,
+    /// How its last poll went: bits below.
+    manner: AtomicU8,
 }
+
+/// The last poll held up a P: the task is polled without one.
+const HOLDS_UP: u8 = 1;
+/// The last poll gave way at a check.
+const GAVE_WAY: u8 = 2;
 
 impl ParkRecord {
     pub(crate) fn new() -> ParkRecord {
@@ -114,7 +119,7 @@ impl ParkRecord {
             since_ms: AtomicU32::new(0),
             reason: AtomicU8::new(WaitReason::Foreign as u8),
             labels: AtomicU16::new(0),
-            holds_up: AtomicBool::new(false),
+            manner: AtomicU8::new(0),
         }
     }
 
@@ -140,11 +145,26 @@ impl ParkRecord {
 
     #[inline]
     pub(crate) fn holds_up(&self) -> bool {
-        self.holds_up.load(Ordering::Relaxed) // ord: a hint of whoever polled it last
+        self.manner.load(Ordering::Relaxed) & HOLDS_UP != 0 // ord: written by whoever polls it
     }
 
     pub(crate) fn set_holds_up(&self, holds_up: bool) {
-        self.holds_up.store(holds_up, Ordering::Relaxed); // ord: as above
+        self.set_manner(HOLDS_UP, holds_up);
+    }
+
+    #[inline]
+    pub(crate) fn gave_way(&self) -> bool {
+        self.manner.load(Ordering::Relaxed) & GAVE_WAY != 0 // ord: as above
+    }
+
+    pub(crate) fn set_gave_way(&self, gave_way: bool) {
+        self.set_manner(GAVE_WAY, gave_way);
+    }
+
+    fn set_manner(&self, bit: u8, on: bool) {
+        let manner = self.manner.load(Ordering::Relaxed); // ord: the M that polls is the one writer
+        let manner = if on { manner | bit } else { manner & !bit };
+        self.manner.store(manner, Ordering::Relaxed); // ord: edges 1 to 4 carry it to the next M
     }
 
     pub(crate) fn reason(&self) -> WaitReason {

@@ -398,6 +398,8 @@ fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
     m.self_wake.set(false);
     m.yield_as.set(YieldAs::No);
     m.leaf.set(Leaf::NONE);
+    let gave_way = header.park.gave_way();
+    m.progress.begin(gave_way);
     m.shared.goid.store(header.goid, Ordering::Relaxed); // ord: for people
     let site = std::ptr::from_ref(header.spawn_loc).cast_mut();
     m.shared.spawn_loc.store(site, Ordering::Relaxed); // ord: for people
@@ -434,6 +436,9 @@ fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
     if done {
         finish(m, task);
         return None;
+    }
+    if gave_way != (m.yield_as.get() == YieldAs::Preempt) {
+        header.park.set_gave_way(!gave_way);
     }
     match end_poll(m, task, header) {
         EndPoll::Parked | EndPoll::Stopped => m.curg.set(std::ptr::null()),

@@ -357,3 +357,43 @@ fn a_stack_that_ends_at_a_leaf_is_a_panic_of_its_task() {
         }
     });
 }
+
+/// Rule R-PREEMPT-2: a poll begins again where a goroutine would go on. One that
+/// is asked on its way to the leaf, each time, still gets to the leaf and to the
+/// timer beside it.
+#[test]
+fn a_long_way_to_the_leaf_is_not_for_ever() {
+    within(30, || {
+        for procs in [1, 2] {
+            let rt = Builder::new()
+                .procs(procs)
+                .time_slice(Duration::from_millis(1))
+                .build()
+                .expect("a runtime");
+            let (mut sender, receiver) = UnixStream::pair().expect("a pair");
+            let mut receiver = gmp::Async::new(receiver).expect("registered");
+            let mut buf = [0; 1];
+            let slow = async {
+                let mut read = std::pin::pin!(receiver.read(&mut buf));
+                std::future::poll_fn(|cx| {
+                    let end = Instant::now() + Duration::from_millis(4);
+                    while Instant::now() < end {
+                        std::hint::spin_loop();
+                    }
+                    read.as_mut().poll(cx)
+                })
+                .await
+            };
+            rt.block_on(async {
+                let mut slow = std::pin::pin!(slow);
+                for _ in 0..10 {
+                    let soon = Duration::from_millis(20);
+                    let waited = gmp::time::timeout(soon, slow.as_mut()).await;
+                    assert!(waited.is_err(), "read out of nothing");
+                }
+                sender.write_all(b"x").expect("room");
+                assert_eq!(slow.await.expect("a byte"), 1);
+            });
+        }
+    });
+}

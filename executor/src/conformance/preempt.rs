@@ -1,10 +1,12 @@
 //! T-40, T-43 to T-47: giving way by wish and on request.
 
+use std::panic::Location;
 use std::task::{Context, Poll};
 
 use super::kit::{RULES, World};
 use crate::leaf;
 use crate::preempt::{preempt_one, wanted};
+use crate::probe::WaitReason;
 use crate::sched::Rules;
 use crate::sync::{Arc, AtomicU32, Mutex, Ordering, lock};
 use crate::syscall::block_in_place;
@@ -64,6 +66,47 @@ fn t44_a_preempted_task_goes_to_the_global_tail() {
         assert_eq!(world.sched.preemptions.get(), 1);
         assert_eq!(world.drain(pp), (None, vec![]));
         assert_eq!(world.drain_global(), [X, A]);
+    }
+}
+
+/// A future starts its poll again where a goroutine goes on, so one that is asked
+/// before its leaf in every poll still gets past the leaf, and to the one beside
+/// it; a loop over ready leaves passes one check more and gives way.
+#[test]
+fn a_task_that_is_always_asked_still_gets_on() {
+    for rules in RULES {
+        let world = World::new(rules, 1);
+        let m = world.m();
+        let shared = m.shared.clone();
+        let sched = world.sched.clone();
+        let (log, seen) = (Arc::new(Mutex::new(vec![])), |log: &Mutex<Vec<_>>| {
+            std::mem::take(&mut *lock(log))
+        });
+        let writer = log.clone();
+        let mut polls = 0;
+        let slow = world.task(A, move |cx| {
+            polls += 1;
+            preempt_one(sched.p(0), &shared); // the way to the first leaf took a slice
+            let mut leaf = |name: &'static str| {
+                if leaf::poll_check(cx).is_pending() {
+                    return false;
+                }
+                lock(&writer).push((polls, name));
+                true
+            };
+            if !leaf("waits") {
+                return Poll::Pending;
+            }
+            leaf::park(WaitReason::Sleep, Location::caller());
+            // The timer beside it, then a loop over what is ready.
+            let _looped = leaf("timer") && leaf("ready") && leaf("ready");
+            Poll::Pending
+        });
+        world.execute(&m, slow);
+        assert_eq!(seen(&log), [], "{rules:?}");
+        assert_eq!(world.rounds(&m, 1), [A]);
+        assert_eq!(seen(&log), [(2, "waits"), (2, "timer")], "{rules:?}");
+        assert_eq!(world.sched.preemptions.get(), 2);
     }
 }
 

@@ -50,24 +50,65 @@ struct Wait {
     root: bool,
 }
 
-/// Looks for a root that can never go on; the report, if there is one.
-pub(crate) fn find(sched: &Sched) -> Option<String> {
-    let mut waits = HashMap::new();
-    sched.registry.for_each(|header, _| {
+impl Wait {
+    /// None: the task does not wait.
+    fn of(header: &Header) -> Option<Wait> {
         if header.state.load().status() != WAITING {
-            return;
+            return None;
         }
         let (wakers, handles) = header.refs.counts();
         let reason = header.park.reason();
-        let joins = (reason == WaitReason::Join).then(|| header.park.target());
-        let root = header.home().is_some() && header.is_system();
-        let wait = Wait {
+        Some(Wait {
             wakers,
             handles,
-            joins,
-            root,
-        };
-        waits.insert(header.goid, wait);
+            joins: (reason == WaitReason::Join).then(|| header.park.target()),
+            root: header.home().is_some() && header.is_system(),
+        })
+    }
+
+    /// Whether somebody outside holds its waker, whatever else is known.
+    fn is_open(&self) -> bool {
+        self.wakers > 1 || (self.wakers == 1 && self.joins.is_none())
+    }
+}
+
+/// Whether a root waits for something that is not plainly open. Most roots wait
+/// for a signal, or for a task that waits for a socket: two passes over the tasks
+/// that keep nothing, and no more.
+fn is_worth_a_proof(sched: &Sched) -> bool {
+    let mut joined = Vec::new();
+    let mut closed = false;
+    sched.registry.for_each(|header, _| {
+        if !(header.home().is_some() && header.is_system()) {
+            return;
+        }
+        match Wait::of(header) {
+            Some(wait) if !wait.is_open() => match wait.joins {
+                Some(next) if wait.wakers == 1 => joined.push(next),
+                _ => closed = true,
+            },
+            _ => {}
+        }
+    });
+    if !closed && !joined.is_empty() {
+        sched.registry.for_each(|header, _| {
+            closed |= joined.contains(&header.goid)
+                && Wait::of(header).is_some_and(|wait| !wait.is_open());
+        });
+    }
+    closed
+}
+
+/// Looks for a root that can never go on; the report, if there is one.
+pub(crate) fn find(sched: &Sched) -> Option<String> {
+    if !is_worth_a_proof(sched) {
+        return None;
+    }
+    let mut waits = HashMap::new();
+    sched.registry.for_each(|header, _| {
+        if let Some(wait) = Wait::of(header) {
+            waits.insert(header.goid, wait);
+        }
     });
     let stuck: Vec<&u64> = waits
         .keys()
@@ -123,29 +164,35 @@ fn is_stuck(waits: &HashMap<u64, Wait>, id: u64, depth: u32) -> bool {
     }
 }
 
-/// How often sysmon looks: a proof reads every parked task, so each look that
-/// proves nothing doubles the time to the next one.
+/// How often sysmon looks: once after something ran, for what nothing has touched
+/// does not change; and each look that proves nothing doubles the time to the
+/// next one, since it reads every parked task.
 #[derive(Debug)]
 pub(crate) struct Pace {
     next: u64,
     gap: u64,
+    /// The polls that had been done at the last look.
+    seen: Option<u64>,
 }
 
 const FIRST_GAP: u64 = 100_000_000;
+const SELDOM: u64 = 30_000_000_000;
 
 impl Pace {
     pub(crate) fn new() -> Pace {
         Pace {
             next: 0,
             gap: FIRST_GAP,
+            seen: None,
         }
     }
 
-    /// Whether it is time for a look.
-    fn is_due(&mut self, now: u64) -> bool {
+    /// Whether it is time for a look at what `polls` polls have led to.
+    fn is_due(&mut self, now: u64, polls: u64) -> bool {
         if now < self.next {
             return false;
         }
+        self.seen = Some(polls);
         self.next = now.saturating_add(self.gap);
         self.gap = self.gap.saturating_mul(2);
         true
@@ -159,20 +206,25 @@ impl Pace {
 
 /// sysmon, when nothing has run since its last look. True: it wants to be asked
 /// again when the pace says so.
-pub(crate) fn check(sched: &Sched, pace: &mut Pace, now: u64) -> bool {
+pub(crate) fn check(sched: &Sched, pace: &mut Pace, now: u64, polls: u64) -> bool {
     let told = sched.deadlock_told.load(Ordering::Relaxed); // ord: once is enough
     if sched.config.on_deadlock == OnDeadlock::Off || told || sched.is_closing() {
+        return false;
+    }
+    // A thread of somebody else's may have dropped the last waker meanwhile, so
+    // sysmon's longest sleep ends in a look all the same.
+    if pace.seen == Some(polls) && now < pace.next.saturating_add(SELDOM) {
         return false;
     }
     let roots_wait = lock(&sched.allm).iter().any(|mp| lock(&mp.inbox).waits());
     if !roots_wait {
         return false;
     }
-    if !pace.is_due(now) {
+    if !pace.is_due(now, polls) {
         return true;
     }
     let Some(report) = find(sched) else {
-        return true;
+        return false;
     };
     sched.deadlock_told.store(true, Ordering::Relaxed); // ord: once is enough
     match sched.config.on_deadlock {
@@ -195,9 +247,9 @@ mod tests {
     #[test]
     fn looks_grow_rare() {
         let mut pace = Pace::new();
-        assert!(pace.is_due(1));
-        assert!(!pace.is_due(FIRST_GAP));
-        assert!(pace.is_due(FIRST_GAP + 1));
+        assert!(pace.is_due(1, 0));
+        assert!(!pace.is_due(FIRST_GAP, 1));
+        assert!(pace.is_due(FIRST_GAP + 1, 1));
         assert_eq!(pace.rest(FIRST_GAP + 1), 2 * FIRST_GAP);
     }
 }

@@ -176,7 +176,7 @@ impl Sysmon {
         }
         let mut sleep = DEEP;
         let now = sched.real_nanotime();
-        if deadlock::check(sched, &mut self.deadlock, now) {
+        if deadlock::check(sched, &mut self.deadlock, now, self.activity) {
             sleep = sleep.min(Duration::from_nanos(self.deadlock.rest(now)));
         }
         if sched.go117() {

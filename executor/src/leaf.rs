@@ -31,6 +31,13 @@ pub fn park(reason: WaitReason, location: &'static Location<'static>) {
     park_on(reason, location, 0);
 }
 
+/// As [`park`] for a wait that gmp does not know, with the number of its name in
+/// a table of the caller's.
+#[inline]
+pub fn park_named(name: u64, location: &'static Location<'static>) {
+    park_on(WaitReason::Foreign, location, name);
+}
+
 /// As [`park`], with the id of the task that is waited for.
 #[inline]
 pub(crate) fn park_on(reason: WaitReason, location: &'static Location<'static>, target: u64) {

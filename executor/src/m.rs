@@ -162,6 +162,8 @@ pub(crate) struct M {
     pub(crate) order: RefCell<StealOrder>,
     /// The schedtick at which this M last looked at the netpoller in passing.
     pub(crate) net_tick: Cell<u32>,
+    /// Whether a look at the netpoller before the steal is likely to find nothing.
+    pub(crate) polls_in_vain: Cell<bool>,
     /// Whether the last task ran in the slice of the one before it.
     pub(crate) inherited: Cell<bool>,
     /// The present poll, if it began without a P.
@@ -251,6 +253,7 @@ impl M {
             order: RefCell::new(StealOrder::default()),
             net_tick: Cell::new(u32::MAX),
             inherited: Cell::new(false),
+            polls_in_vain: Cell::new(false),
             aside: preempt::Aside::default(),
             progress: preempt::Progress::default(),
             was_aside: Cell::new(false),

@@ -17,7 +17,7 @@ use crate::m::{M, wake_p};
 use crate::p::P;
 use crate::probe;
 use crate::sched::Sched;
-use crate::sync::{Arc, Ordering, lock, store_load_fence};
+use crate::sync::{Arc, AtomicU64, Ordering, lock, store_load_fence};
 use crate::virtual_time;
 
 /// Polls the reactor and returns the tasks that this made runnable, in Go's list
@@ -51,7 +51,17 @@ pub(crate) fn wake(sched: &Sched, waker: Waker) -> Option<ReadyG> {
     }
 }
 
-/// The M's round of non-blocking polling. None: nobody needs it now.
+/// The M's round of non-blocking polling before it steals. Go always makes it; an
+/// M whose last one found nothing, so that it slept in the poller next, spares
+/// itself the system call until a sleep turns out to be none.
+pub(crate) fn poll_before_steal(m: &M) -> Vec<ReadyG> {
+    if m.polls_in_vain.get() && !m.sched.go117() {
+        return Vec::new();
+    }
+    poll_now(m)
+}
+
+/// A round of non-blocking polling, unless nobody needs one now.
 pub(crate) fn poll_now(m: &M) -> Vec<ReadyG> {
     let sched = &*m.sched;
     // ord: hints; a blocked poller sees the events itself
@@ -89,6 +99,7 @@ pub(crate) fn block(m: &M, poll_until: u64) -> Option<Vec<ReadyG>> {
     // the break of a task that came in between may have gone to the poller before it.
     let has_task = m.attached && !lock(&m.shared.inbox).tasks.is_empty();
     let mut wakers = m.wakers.take();
+    let before = sched.real_nanotime();
     let list = match sched.virtual_now.load(Ordering::Acquire) {
         _ if has_task => netpoll(sched, &mut wakers, Some(Duration::ZERO)),
         0 => netpoll(sched, &mut wakers, sleep_time(sched, poll_until)),
@@ -98,19 +109,79 @@ pub(crate) fn block(m: &M, poll_until: u64) -> Option<Vec<ReadyG>> {
     sched.poll_until.store(0, Ordering::SeqCst); // ord: before the role is free
     let now = sched.real_nanotime();
     sched.set_coarse(now); // sysmon may have slept as long
+    m.polls_in_vain.set(now - before > A_SLEEP);
     sched.lastpoll.store(now, Ordering::SeqCst); // ord: frees the role
     m.now.set(0);
     Some(list)
 }
+
+/// What a poll that finds an event at once does not take, in nanoseconds.
+const A_SLEEP: u64 = 10_000;
 
 /// How long the poller may sleep; None: until an event or a break.
 fn sleep_time(sched: &Sched, until: u64) -> Option<Duration> {
     if !sched.injector.is_empty() || sched.is_exiting() {
         return Some(Duration::ZERO);
     }
+    let grain = match sched.go117() {
+        true => 0,
+        false => sched.grain.next(sched.timers_fired()),
+    };
     match until {
         0 => None,
-        when => Some(Duration::from_nanos(when.saturating_sub(sched.nanotime()))),
+        when => match when.saturating_sub(sched.nanotime()) {
+            0 => Some(Duration::ZERO),
+            sleep => Some(Duration::from_nanos(sleep.max(grain))),
+        },
+    }
+}
+
+/// The least time for which the poller sleeps when only a timer is to end it. Zero,
+/// so that a timer fires to the point; but where every short sleep is followed by
+/// several timers at once, each such wake-up costs more than the work that it
+/// finds, and sleeping a little longer collects more of them.
+#[derive(Debug, Default)]
+pub(crate) struct Grain {
+    nanos: AtomicU64,
+    /// How many timers had fired at the last sleep.
+    fired: AtomicU64,
+}
+
+impl Grain {
+    const FIRST: u64 = 60_000;
+    /// A quarter of Tokio's.
+    const MOST: u64 = 250_000;
+    const MANY: u64 = 4;
+
+    /// By the poller, before it sleeps: `fired` timers have fired until now.
+    fn next(&self, fired: u64) -> u64 {
+        let nanos = self.nanos.load(Ordering::Relaxed); // ord: the poller's own, handed on with the role
+        let since = fired.saturating_sub(self.fired.load(Ordering::Relaxed)); // ord: as above
+        let next = match since {
+            Self::MANY.. => (2 * nanos).clamp(Self::FIRST, Self::MOST),
+            2.. => nanos,
+            _ => 0,
+        };
+        self.nanos.store(next, Ordering::Relaxed); // ord: as above
+        self.fired.store(fired, Ordering::Relaxed); // ord: as above
+        next
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::Grain;
+
+    #[test]
+    fn many_timers_make_the_grain_coarser_and_a_lone_one_makes_it_none() {
+        let grain = Grain::default();
+        assert_eq!(grain.next(1), 0);
+        assert_eq!(grain.next(5), 60_000);
+        assert_eq!(grain.next(9), 120_000);
+        assert_eq!(grain.next(11), 120_000);
+        assert_eq!(grain.next(100), 240_000);
+        assert_eq!(grain.next(200), 250_000);
+        assert_eq!(grain.next(201), 0);
     }
 }
 

@@ -157,7 +157,7 @@ pub(crate) fn find_runnable(m: &M) -> Option<(ReadyG, bool)> {
 
         // Netpoll before stealing: it is a system call, but what it finds is
         // older than what another P has.
-        let mut list = netpoll::poll_now(m);
+        let mut list = netpoll::poll_before_steal(m);
         if !list.is_empty() {
             let gp = list.remove(0);
             ready::inject_glist(sched, Some(pp), list.into_iter());
@@ -221,7 +221,10 @@ pub(crate) fn find_runnable(m: &M) -> Option<(ReadyG, bool)> {
                 ready::inject_glist(sched, Some(pp), list.into_iter());
                 return Some((gp, false));
             }
-            if was_spinning {
+            // A timer that is due may belong to a P whose M is only waking up. Only
+            // a spinner looks at the heaps of others; anybody else would come back
+            // here at once, again and again until that M is there.
+            if was_spinning || (!sched.go117() && timer_is_due(m)) {
                 m.spinning.set(true);
                 sched.idle.become_spinning();
             }
@@ -231,6 +234,11 @@ pub(crate) fn find_runnable(m: &M) -> Option<(ReadyG, bool)> {
             return None;
         }
     }
+}
+
+fn timer_is_due(m: &M) -> bool {
+    let when = m.sched.earliest_timer();
+    when != 0 && when <= m.now()
 }
 
 /// A spinner whose last sleeps were not worth their price looks around for a

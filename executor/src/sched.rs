@@ -15,6 +15,7 @@ use crate::idle::Idle;
 use crate::injector::Injector;
 use crate::m::MShared;
 use crate::mask::PMask;
+use crate::netpoll::Grain;
 use crate::p::{Counter, P, PIDLE, PRUNNING};
 use crate::park::Note;
 use crate::probe::TaskPanic;
@@ -100,6 +101,7 @@ pub(crate) struct Sched {
     pub(crate) lastpoll: AtomicU64,
     /// Until when the blocked poller sleeps; 0: for ever.
     pub(crate) poll_until: AtomicU64,
+    pub(crate) grain: Grain,
     // sysmon (sysmon.rs).
     pub(crate) sysmon_waits: AtomicBool,
     pub(crate) sysmon_note: Note,
@@ -174,6 +176,7 @@ impl Sched {
             reactor,
             lastpoll: AtomicU64::new(now),
             poll_until: AtomicU64::new(0),
+            grain: Grain::default(),
             sysmon_waits: AtomicBool::new(false),
             sysmon_note: Note::new(),
             handoffs: Counter::default(),
@@ -224,6 +227,11 @@ impl Sched {
     /// All Ps below `gomaxprocs`.
     pub(crate) fn all_ps(&self) -> impl Iterator<Item = &P> {
         (0..self.procs()).map(|id| self.p(id))
+    }
+
+    /// How many timers have fired.
+    pub(crate) fn timers_fired(&self) -> u64 {
+        self.all_ps().map(|pp| pp.stats.timers_fired.get()).sum()
     }
 
     /// Creates the P with this id, if it is new.

@@ -52,6 +52,16 @@ pub struct TaskInfo {
     pub labels: u16,
     /// Wakers that can make it runnable, as far as they are counted.
     pub wakers: u32,
+    /// Handles that can abort it: those to its output and those to abort alone.
+    pub handles: u32,
+    /// What its leaf told beside the reason: the id of the task that it joins, or
+    /// the number of the name of a foreign wait; 0: nothing.
+    pub target: u64,
+    /// Whether it is the task of a `block_on`.
+    pub root: bool,
+    /// Whether it waits and no waker of it exists: nothing but an abort or the
+    /// shutdown can ever end it. Once true of a task, this stays true.
+    pub forgotten: bool,
 }
 
 /// Go's words for what a task does.
@@ -74,6 +84,15 @@ impl TaskInfo {
         let state = header.state.load();
         let status = status(state)?;
         let waits = status == Status::Waiting;
+        // The counts are between two looks at the state: a wake that ends in the
+        // drop of the last waker has changed the state before.
+        let (wakers, handles) = header.refs.counts();
+        let still = header.state.load();
+        let at_rest = |state: Snapshot| {
+            state.status() == WAITING && !state.is_scanned() && !state.is_cancelled()
+        };
+        // The thread of a local task keeps a handle for its own use.
+        let own = u32::from(header.home().is_some() && !header.is_system());
         Some(TaskInfo {
             id: header.goid,
             parent: header.parent,
@@ -93,7 +112,11 @@ impl TaskInfo {
             locked: header.home().is_some(),
             cancelled: state.is_cancelled(),
             labels: header.park.labels(),
-            wakers: header.refs.counts().0,
+            wakers,
+            handles: handles.saturating_sub(own),
+            target: if waits { header.park.target() } else { 0 },
+            root: header.home().is_some() && header.is_system(),
+            forgotten: wakers == 0 && at_rest(state) && at_rest(still),
         })
     }
 }
@@ -121,13 +144,22 @@ pub fn tasks(handle: &Handle) -> Vec<TaskInfo> {
             .for_each(|header, _| found.extend(TaskInfo::of(header, now)));
         queued(sched, |header| found.extend(TaskInfo::of(header, now)));
         found.extend(running(sched));
+        found.extend(current());
     }
-    // A task that has parked before and is on a queue now was seen twice; the
-    // registry's sight comes first and knows most.
-    found.sort_by_key(|task| task.id);
-    found.dedup_by_key(|task| task.id);
+    // A task that has parked before and is on a queue or in a poll now was seen
+    // twice; the sight that comes first knows most, but not of blocking sections.
+    found.sort_by_key(|task| (task.id, task.type_name == UNKNOWN));
+    found.dedup_by(|later, first| {
+        if later.id == first.id && later.status == Status::Syscall {
+            first.status = Status::Syscall;
+        }
+        later.id == first.id
+    });
     found
 }
+
+/// The type of a running task that has never waited: only its M knows it.
+const UNKNOWN: &str = "gmp::task";
 
 /// The task that runs on this thread. No lock, no stop.
 pub fn current() -> Option<TaskInfo> {
@@ -189,13 +221,17 @@ fn running(sched: &Arc<Sched>) -> Vec<TaskInfo> {
             location: None,
             waiting_ms: 0,
             spawned_at,
-            type_name: "?",
+            type_name: UNKNOWN,
             size: 0,
             suspended: false,
             locked: false,
             cancelled: false,
             labels: 0,
             wakers: 0,
+            handles: 0,
+            target: 0,
+            root: false,
+            forgotten: false,
         })
     });
     running.collect()

@@ -18,11 +18,13 @@
 //! ```
 
 mod io;
+mod serve;
 mod timer;
 
 use ::hyper::rt;
 
 pub use self::io::Io;
+pub use self::serve::{IncomingStream, Listener, MakeService, Serve, Served, serve};
 pub use self::timer::Timer;
 
 /// Spawns hyper's tasks on this thread's runtime, else on the global one.

@@ -28,6 +28,7 @@
 extern crate self as gmp;
 
 mod async_io;
+pub mod chan;
 pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
@@ -35,6 +36,7 @@ pub mod net;
 pub mod profiler;
 pub mod runtime;
 pub mod signal;
+pub mod sync;
 pub mod task;
 pub mod time;
 
@@ -46,6 +48,7 @@ pub mod __private;
 pub use gmp_macros::{main, test};
 
 pub use crate::async_io::Async;
+pub use crate::profiler::waiting;
 pub use crate::task::spawn;
 /// Waits for the first of several fused futures: `select!` takes a ready one at
 /// random, `select_biased!` the first in order.

@@ -12,5 +12,6 @@
 //! ```
 
 pub use gmp_profiler::{
-    Status, StillRunning, Suspended, TaskInfo, num_tasks, snapshot, stack, stack_all, suspend,
+    Status, StillRunning, Suspended, TaskInfo, Tasks, Waiting, num_tasks, snapshot, stack,
+    stack_all, suspend, tasks, waiting,
 };

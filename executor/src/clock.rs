@@ -1,51 +1,66 @@
-//! Time of a runtime: nanoseconds since the process's first look at the clock,
-//! never 0, so that 0 can mean "none".
+//! Time of a runtime: nanoseconds of the operating system's monotonic clock, never
+//! 0, so that 0 can mean "none".
 //!
-//! All Ms, heaps and futures use this one number. The offset from the
-//! operating system's clock is fixed per process; virtual time adds a runtime's
-//! own offset (`sched.rs`).
+//! All Ms, heaps and futures use this one number; virtual time adds a runtime's own
+//! offset (`sched.rs`). It is read at least once per timer, so where the system's
+//! call is known it is made directly: std's `Instant` is the same clock, but its
+//! arithmetic costs half as much again as the reading.
 
 use std::time::{Duration, Instant};
 
 use crate::sync::OnceLock;
 
-static START: OnceLock<Instant> = OnceLock::new();
-
-fn start() -> Instant {
-    *START.get_or_init(Instant::now)
-}
-
-/// The present moment in nanoseconds. It starts at one second, so that small
-/// subtractions stay positive.
-pub(crate) fn nanotime() -> u64 {
-    from_instant(Instant::now())
-}
-
+/// Added to each reading, so that small subtractions stay positive on a machine
+/// that has just started.
 const ORIGIN: u64 = 1_000_000_000;
 
-/// The number of a moment of std's clock; moments before the start clamp to 1.
+/// The present moment in nanoseconds.
+#[cfg(target_os = "linux")]
+pub(crate) fn nanotime() -> u64 {
+    use rustix::time::{ClockId, clock_gettime};
+    let now = clock_gettime(ClockId::Monotonic);
+    // The clock counts from the machine's start and is never negative.
+    ORIGIN + now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// The present moment in nanoseconds.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn nanotime() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    ORIGIN + nanos(START.get_or_init(Instant::now).elapsed())
+}
+
+/// One moment on both clocks. std's is read first: a deadline that is converted
+/// may come some ten nanoseconds late, never early.
+fn anchor() -> (Instant, u64) {
+    static ANCHOR: OnceLock<(Instant, u64)> = OnceLock::new();
+    *ANCHOR.get_or_init(|| (Instant::now(), nanotime()))
+}
+
+/// The number of a moment of std's clock; moments before the clock's start clamp
+/// to 1.
 pub(crate) fn from_instant(at: Instant) -> u64 {
-    let start = start();
-    match at.checked_duration_since(start) {
-        Some(since) => ORIGIN.saturating_add(nanos(since)),
-        None => ORIGIN
-            .saturating_sub(nanos(start.duration_since(at)))
+    let (moment, number) = anchor();
+    match at.checked_duration_since(moment) {
+        Some(since) => number.saturating_add(nanos(since)),
+        None => number
+            .saturating_sub(nanos(moment.duration_since(at)))
             .max(1),
     }
 }
 
 /// The moment of a number; the far future clamps to about 30 years from now.
 pub(crate) fn to_instant(when: u64) -> Instant {
-    let start = start();
+    let (moment, number) = anchor();
     let far = Duration::from_secs(30 * 365 * 24 * 3600);
-    if when < ORIGIN {
-        return start
-            .checked_sub(Duration::from_nanos(ORIGIN - when))
-            .unwrap_or(start);
+    if when < number {
+        return moment
+            .checked_sub(Duration::from_nanos(number - when))
+            .unwrap_or(moment);
     }
-    start
-        .checked_add(Duration::from_nanos(when - ORIGIN))
-        .unwrap_or_else(|| start + far)
+    moment
+        .checked_add(Duration::from_nanos(when - number))
+        .unwrap_or_else(|| moment + far)
 }
 
 /// A duration in nanoseconds, clamped.

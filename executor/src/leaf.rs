@@ -106,6 +106,16 @@ pub fn now() -> u64 {
     })
 }
 
+/// Whether the clock of this thread's runtime has reached `when`. A moment that is
+/// plainly in the future costs no reading of the clock; one that comes meanwhile is
+/// found by the next look at the heaps.
+pub fn is_due(when: u64) -> bool {
+    m::with_current(|m| match m {
+        Some(m) => m.is_due(when),
+        None => when <= Handle::now_here(),
+    })
+}
+
 /// The moment `duration` from now, clamped.
 pub fn when(duration: std::time::Duration) -> u64 {
     now()

@@ -346,6 +346,18 @@ impl M {
         self.now.set(now);
         now
     }
+
+    /// Whether `when` has come, if need be by the clock. The reading of this round
+    /// is not later than the present moment, but on a clock that is moved by hand.
+    pub(crate) fn is_due(&self, when: u64) -> bool {
+        const PLAINLY: u64 = 10_000_000;
+        let round = self.now.get();
+        let moves = self.sched.virtual_now.load(Ordering::Relaxed) == 0; // ord: as nanotime
+        if moves && round != 0 && when > round.saturating_add(PLAINLY) {
+            return false;
+        }
+        when <= self.sched.nanotime()
+    }
 }
 
 /// Registers a new M for the calling thread, beside the worker threads.

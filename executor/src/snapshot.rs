@@ -144,7 +144,7 @@ pub fn tasks(handle: &Handle) -> Vec<TaskInfo> {
             .for_each(|header, _| found.extend(TaskInfo::of(header, now)));
         queued(sched, |header| found.extend(TaskInfo::of(header, now)));
         found.extend(running(sched));
-        found.extend(current());
+        found.extend(current().filter(|_| is_here(sched)));
     }
     // A task that has parked before and is on a queue or in a poll now was seen
     // twice; the sight that comes first knows most, but not of blocking sections.
@@ -160,6 +160,11 @@ pub fn tasks(handle: &Handle) -> Vec<TaskInfo> {
 
 /// The type of a running task that has never waited: only its M knows it.
 const UNKNOWN: &str = "gmp::task";
+
+/// Whether this thread is an M of the runtime.
+fn is_here(sched: &Arc<Sched>) -> bool {
+    crate::m::with_current(|m| m.is_some_and(|m| Arc::ptr_eq(&m.sched, sched)))
+}
 
 /// The task that runs on this thread. No lock, no stop.
 pub fn current() -> Option<TaskInfo> {

@@ -3,8 +3,19 @@
 //! The executor keeps a park record in each task (wait reason, place, since) and
 //! answers snapshots; the formats are here.
 
+#[cfg(feature = "flamegraph")]
+mod flame;
+mod folded;
+mod frames;
+mod groups;
+mod json;
+mod pprof;
+mod tasks;
 mod text;
+mod waiting;
 
+pub use crate::tasks::{Tasks, tasks};
+pub use crate::waiting::{Waiting, waiting};
 pub use gmp_executor::snapshot::{Status, TaskInfo};
 pub use gmp_executor::suspend::{StillRunning, Suspended};
 
@@ -36,8 +47,7 @@ pub fn stack() -> String {
 /// waiting.abort();
 /// ```
 pub fn stack_all() -> String {
-    let tasks = snapshot::tasks(&Handle::current());
-    tasks.iter().map(text::block).collect::<Vec<_>>().join("\n")
+    tasks().text()
 }
 
 /// Every task of this thread's runtime.

@@ -1,18 +1,26 @@
-//! Go's text form of a goroutine (R-TRACE-4, L-25).
+//! Go's text form of a goroutine, `debug=2` (R-TRACE-4, L-25).
+//!
+//! Tools that read Go's dumps read this one: after the header come pairs of a
+//! function with `(...)` and a line that a tab begins, the creator last.
 
 use std::fmt::Write;
 
-use gmp_executor::snapshot::{Status, TaskInfo};
+use gmp_executor::snapshot::TaskInfo;
+
+use crate::frames;
 
 /// One task: header, where it waits, who created it.
 pub(crate) fn block(task: &TaskInfo) -> String {
     let mut text = header(task);
-    text.push('\n');
+    let at = frames::place(task);
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "{}(...)", frame(task));
-    if let Some(at) = task.location {
-        let _ = writeln!(text, "\t{}:{} +0x0", at.file(), at.line());
-    }
+    let _ = writeln!(
+        text,
+        "\n{}(...)\n\t{}:{} +0x0",
+        frames::function(task),
+        at.file(),
+        at.line()
+    );
     let parent = match task.parent {
         0 => String::new(),
         id => format!(" in goroutine {id}"),
@@ -21,49 +29,21 @@ pub(crate) fn block(task: &TaskInfo) -> String {
     let _ = writeln!(
         text,
         "created by {}{parent}\n\t{}:{} +0x0",
-        spawner(task),
+        frames::spawner(task),
         at.file(),
         at.line()
     );
     text
 }
 
+/// Tasks with an empty line between each two.
+pub(crate) fn all(tasks: &[TaskInfo]) -> String {
+    tasks.iter().map(block).collect::<Vec<_>>().join("\n")
+}
+
 /// `goroutine 7 [IO wait, 3 minutes, locked to thread]:`
 pub(crate) fn header(task: &TaskInfo) -> String {
-    let mut text = format!("goroutine {} [{}", task.id, status(task));
-    if task.suspended {
-        text.push_str(" (scan)");
-    }
-    let minutes = task.waiting_ms / 60_000;
-    if minutes >= 1 {
-        let _ = write!(text, ", {minutes} minutes");
-    }
-    if task.locked {
-        text.push_str(", locked to thread");
-    }
-    text.push_str("]:");
-    text
-}
-
-fn status(task: &TaskInfo) -> &'static str {
-    match task.status {
-        Status::Runnable => "runnable",
-        Status::Running => "running",
-        Status::Syscall => "syscall",
-        Status::Preempted => "preempted",
-        Status::Waiting => task.reason.as_str(),
-    }
-}
-
-/// The name of the outermost frame: the task's name or its future's type.
-fn frame(task: &TaskInfo) -> &str {
-    task.name.as_deref().unwrap_or(task.type_name)
-}
-
-fn spawner(task: &TaskInfo) -> &str {
-    task.type_name
-        .strip_suffix("::{{closure}}")
-        .unwrap_or(task.type_name)
+    format!("goroutine {} [{}]:", task.id, frames::brackets(task))
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ impl Sleep {
         ready!(leaf::poll_check(cx));
         match self.state {
             State::New => {
-                if self.when < FOREVER && self.when <= leaf::now() {
+                if self.when < FOREVER && leaf::is_due(self.when) {
                     self.state = State::Over;
                     return Poll::Ready(());
                 }

@@ -1,0 +1,28 @@
+//! Folded stacks: `root;…;leaf count`, the input of flame graph tools.
+
+use gmp_executor::snapshot::TaskInfo;
+
+use crate::groups;
+
+/// One line for each group of tasks: creator, function, and the state with the
+/// place of the wait.
+pub(crate) fn text(tasks: &[TaskInfo]) -> String {
+    let line = |group: groups::Group| {
+        let [leaf, root] = &group.frames;
+        let created = format!("{} ({}:{})", root.function, root.at.file(), root.at.line());
+        let waits = format!("[{}] {}:{}", group.state, leaf.at.file(), leaf.at.line());
+        format!(
+            "{};{};{} {}\n",
+            plain(&created),
+            plain(&leaf.function),
+            plain(&waits),
+            group.count
+        )
+    };
+    groups::groups(tasks).into_iter().map(line).collect()
+}
+
+/// A name without the characters that part frames and lines.
+fn plain(name: &str) -> String {
+    name.replace([';', '\n', '\r'], ":")
+}

@@ -1,0 +1,87 @@
+//! Tasks that do the same, counted together, and Go's text form of them,
+//! `debug=1`: a count, the addresses of the places, and the places.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::panic::Location;
+use std::ptr;
+
+use gmp_executor::snapshot::TaskInfo;
+
+use crate::frames::{self, Frame};
+
+/// Tasks in one state at one place, created at one place.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) state: String,
+    /// The leaf first.
+    pub(crate) frames: [Frame; 2],
+    pub(crate) count: u64,
+    /// Milliseconds that its tasks have waited, together.
+    pub(crate) waiting_ms: u64,
+    /// Bytes of its tasks, together.
+    pub(crate) bytes: u64,
+}
+
+/// The groups, the largest first.
+pub(crate) fn groups(tasks: &[TaskInfo]) -> Vec<Group> {
+    let mut found: Vec<Group> = Vec::new();
+    let mut places = HashMap::new();
+    for task in tasks {
+        let state = frames::state(task);
+        // Equal places may have several addresses: each crate has its copy.
+        let key = (
+            state,
+            frames::function(task),
+            frames::place(task),
+            task.spawned_at,
+        );
+        let at = *places.entry(key).or_insert_with_key(|key| {
+            found.push(Group {
+                state: key.0.clone().into_owned(),
+                frames: frames::frames(task),
+                count: 0,
+                waiting_ms: 0,
+                bytes: 0,
+            });
+            found.len() - 1
+        });
+        let group = &mut found[at];
+        group.count += 1;
+        group.waiting_ms += u64::from(task.waiting_ms);
+        group.bytes += task.size as u64;
+    }
+    // Stable, so that equal counts keep the order of ids.
+    found.sort_by_key(|group| std::cmp::Reverse(group.count));
+    found
+}
+
+/// A number that stands for a place: where its description lies in the program.
+pub(crate) fn address(at: &'static Location<'static>) -> usize {
+    ptr::from_ref(at).addr()
+}
+
+/// Go's `debug=1`.
+pub(crate) fn text(tasks: &[TaskInfo]) -> String {
+    let mut text = format!("goroutine profile: total {}\n", tasks.len());
+    for group in groups(tasks) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{} @", group.count);
+        for frame in &group.frames {
+            let _ = write!(text, " {:#x}", address(frame.at));
+        }
+        let _ = writeln!(text, "\n# labels: {{\"state\":{:?}}}", group.state);
+        for frame in &group.frames {
+            let Frame { function, at } = frame;
+            let _ = writeln!(
+                text,
+                "#\t{:#x}\t{function}+0x0\t{}:{}",
+                address(at),
+                at.file(),
+                at.line()
+            );
+        }
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,136 @@
+//! The tasks of a runtime at one moment, and the forms in which they are written.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use gmp_executor::Handle;
+use gmp_executor::snapshot::{self, TaskInfo};
+
+#[cfg(feature = "flamegraph")]
+use crate::flame;
+use crate::{folded, groups, json, pprof, text};
+
+/// When and how a snapshot was taken.
+#[derive(Debug, Clone)]
+pub(crate) struct Taken {
+    pub(crate) at: SystemTime,
+    /// From the question to the answer.
+    pub(crate) took: Duration,
+    pub(crate) procs: usize,
+}
+
+impl Taken {
+    pub(crate) fn unix_nanos(&self) -> u64 {
+        let since = self.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// All tasks of a runtime at one moment, in the order of ids: see [`tasks`].
+///
+/// ```
+/// # gmp_executor::Handle::current().block_on(async {
+/// let waiting = gmp_executor::spawn(std::future::pending::<()>());
+/// let tasks = gmp_profiler::tasks();
+/// assert!(tasks.iter().any(|task| task.id == waiting.id().get()));
+/// assert!(tasks.groups().starts_with("goroutine profile: total "));
+/// waiting.abort();
+/// # });
+/// ```
+#[derive(Debug, Clone)]
+pub struct Tasks {
+    tasks: Vec<TaskInfo>,
+    taken: Taken,
+}
+
+/// Every task of this thread's runtime. The world stops while they are listed:
+/// some microseconds and what the number of tasks costs.
+pub fn tasks() -> Tasks {
+    Tasks::of(&Handle::current())
+}
+
+impl Tasks {
+    /// Every task of `handle`'s runtime.
+    pub fn of(handle: &Handle) -> Tasks {
+        let (at, begin) = (SystemTime::now(), Instant::now());
+        let tasks = snapshot::tasks(handle);
+        let taken = Taken {
+            at,
+            took: begin.elapsed(),
+            procs: handle.procs(),
+        };
+        Tasks { tasks, taken }
+    }
+
+    /// The tasks.
+    pub fn iter(&self) -> std::slice::Iter<'_, TaskInfo> {
+        self.tasks.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// How long the snapshot took.
+    pub fn took(&self) -> Duration {
+        self.taken.took
+    }
+
+    /// Keeps the tasks for which `keep` is true.
+    pub fn retain(&mut self, keep: impl FnMut(&TaskInfo) -> bool) {
+        self.tasks.retain(keep);
+    }
+
+    /// Go's text form, `debug=2`: one block for each task, which readers of Go's
+    /// dumps understand.
+    pub fn text(&self) -> String {
+        text::all(&self.tasks)
+    }
+
+    /// Go's text form of equal tasks together, `debug=1`: the largest group
+    /// first. The addresses name places, not code.
+    pub fn groups(&self) -> String {
+        groups::text(&self.tasks)
+    }
+
+    /// A profile for `go tool pprof` and whatever else reads its format, not
+    /// compressed. Sample types: `goroutine` (count), `wait` (nanoseconds) and
+    /// `space` (bytes); each sample has a label `state`.
+    pub fn pprof(&self) -> Vec<u8> {
+        pprof::encode(&self.tasks, &self.taken, "goroutine")
+    }
+
+    /// Folded stacks, a line for each group: creator, function and wait, the
+    /// outermost first, and a count.
+    pub fn folded(&self) -> String {
+        folded::text(&self.tasks)
+    }
+
+    /// A flame graph as SVG: the width of a box is a number of tasks.
+    ///
+    /// # Errors
+    /// If there is no task to draw.
+    #[cfg(feature = "flamegraph")]
+    pub fn flame_graph(&self) -> std::io::Result<String> {
+        flame::svg(&self.tasks, format!("{} tasks", self.tasks.len()))
+    }
+
+    /// One JSON document: `"schema":1`, the time, and an object for each task.
+    pub fn json(&self) -> String {
+        json::text(&self.tasks, &self.taken)
+    }
+}
+
+impl<'a> IntoIterator for &'a Tasks {
+    type Item = &'a TaskInfo;
+    type IntoIter = std::slice::Iter<'a, TaskInfo>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

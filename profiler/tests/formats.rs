@@ -1,0 +1,282 @@
+//! Each form of a snapshot is read back by the rules of the tools that take it.
+
+use std::collections::HashMap;
+use std::process::Command;
+use std::time::Duration;
+
+use gmp::runtime::{Builder, Runtime};
+use gmp_profiler::{Status, Tasks};
+
+/// A runtime with parked tasks of three kinds, and its tasks.
+fn zoo() -> (Runtime, Tasks) {
+    let rt = Builder::new().procs(2).build().expect("a runtime");
+    for _ in 0..5 {
+        drop(rt.spawn(gmp::time::sleep(Duration::from_secs(3600))));
+    }
+    for _ in 0..2 {
+        drop(rt.spawn(gmp_profiler::waiting(
+            "redis; \"0\"",
+            std::future::pending::<()>(),
+        )));
+    }
+    let named = gmp::task::Builder::new().name("a reader");
+    drop(named.spawn_on(std::future::pending::<()>(), rt.handle()));
+    loop {
+        let tasks = Tasks::of(rt.handle());
+        assert_eq!(tasks.len(), 8);
+        if tasks.iter().all(|task| task.status == Status::Waiting) {
+            return (rt, tasks);
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// What a reader of Go's dumps takes from one block.
+#[derive(Debug)]
+struct Block {
+    id: u64,
+    state: String,
+    functions: Vec<String>,
+    created_by: String,
+}
+
+/// Reads a dump by the rules of goleak: a header, functions whose arguments are
+/// cut off at the last parenthesis, each before a line with a tab, the creator
+/// at the end.
+fn read_dump(text: &str) -> Vec<Block> {
+    text.split("\n\n")
+        .map(|block| {
+            let mut lines = block.lines();
+            let header = lines.next().expect("a header");
+            let (id, state) = header
+                .strip_prefix("goroutine ")
+                .and_then(|rest| rest.strip_suffix("]:"))
+                .and_then(|rest| rest.split_once(" ["))
+                .unwrap_or_else(|| panic!("no header: {header}"));
+            let mut read = Block {
+                id: id.parse().expect("a number"),
+                state: state.to_owned(),
+                functions: Vec::new(),
+                created_by: String::new(),
+            };
+            while let Some(line) = lines.next() {
+                if let Some(creator) = line.strip_prefix("created by ") {
+                    let creator = creator.split(" in goroutine ").next().expect("a name");
+                    creator.clone_into(&mut read.created_by);
+                } else {
+                    let (function, arguments) = line.rsplit_once('(').expect("arguments");
+                    assert_eq!(arguments, "...)");
+                    read.functions.push(function.to_owned());
+                }
+                let place = lines.next().expect("a place after each function");
+                let place = place.strip_prefix('\t').expect("a tab");
+                let (place, offset) = place.rsplit_once(" +0x").expect("an offset");
+                assert!(u64::from_str_radix(offset, 16).is_ok(), "{offset}");
+                let (file, line) = place.rsplit_once(':').expect("file and line");
+                assert!(!file.is_empty() && line.parse::<u32>().is_ok(), "{place}");
+            }
+            read
+        })
+        .collect()
+}
+
+#[test]
+fn readers_of_gos_dumps_read_the_text() {
+    let (_rt, tasks) = zoo();
+    let blocks = read_dump(&tasks.text());
+    assert_eq!(blocks.len(), 8);
+    for (block, task) in blocks.iter().zip(&tasks) {
+        assert_eq!(block.id, task.id);
+        assert_eq!(block.functions.len(), 1);
+        assert!(!block.created_by.is_empty());
+    }
+    let in_state = |state: &str| blocks.iter().filter(|b| b.state == state).count();
+    assert_eq!(in_state("sleep"), 5);
+    assert_eq!(in_state("waiting: redis; \"0\""), 2);
+    assert_eq!(in_state("waiting"), 1);
+    assert!(blocks.iter().any(|block| block.functions[0] == "a reader"));
+}
+
+#[test]
+fn groups_have_gos_form_and_add_up() {
+    let (_rt, tasks) = zoo();
+    let text = tasks.groups();
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("goroutine profile: total 8"));
+    let mut counts = Vec::new();
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (count, places) = line.split_once(" @ ").expect("a count and places");
+        counts.push(count.parse::<u64>().expect("a count"));
+        for place in places.split(' ') {
+            let digits = place.strip_prefix("0x").expect("hexadecimal");
+            assert_ne!(u64::from_str_radix(digits, 16), Ok(0));
+        }
+    }
+    assert_eq!(counts, [5, 2, 1]);
+    // The place of a wait is that of the user's call.
+    assert!(text.contains("tests/formats.rs:"), "{text}");
+}
+
+#[test]
+fn folded_lines_have_three_frames_and_add_up() {
+    let (_rt, tasks) = zoo();
+    let mut total = 0;
+    for line in tasks.folded().lines() {
+        let (stack, count) = line.rsplit_once(' ').expect("a count");
+        total += count.parse::<u64>().expect("a number");
+        assert_eq!(stack.split(';').count(), 3, "{line}");
+    }
+    assert_eq!(total, 8);
+}
+
+#[test]
+fn json_is_one_document_with_every_task() {
+    let (_rt, tasks) = zoo();
+    let json: serde_json::Value = serde_json::from_str(&tasks.json()).expect("JSON");
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["total"], 8);
+    assert_eq!(json["procs"], 2);
+    let listed = json["tasks"].as_array().expect("a list");
+    assert_eq!(listed.len(), 8);
+    let with = |key: &str, value: &str| listed.iter().filter(|t| t[key] == value).count();
+    assert_eq!(with("state", "sleep"), 5);
+    assert_eq!(with("waits_for", "redis; \"0\""), 2);
+    assert_eq!(with("name", "a reader"), 1);
+    let sleeper = listed.iter().find(|t| t["state"] == "sleep").expect("one");
+    assert_eq!(sleeper["wakers"], 1);
+    assert_eq!(sleeper["handles"], 0);
+    assert_eq!(sleeper["forgotten"], false);
+    let place = sleeper["location"]["file"].as_str().expect("a file");
+    assert!(place.ends_with("formats.rs"), "{place}");
+}
+
+#[cfg(feature = "flamegraph")]
+#[test]
+fn a_flame_graph_is_an_svg_with_the_states() {
+    let (_rt, tasks) = zoo();
+    let svg = tasks.flame_graph().expect("drawn");
+    assert!(svg.contains("<svg"));
+    assert!(svg.contains("[sleep]"), "{svg}");
+}
+
+/// The fields of a protobuf message: a number or bytes each.
+#[derive(Debug)]
+enum Field<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+}
+
+fn varint(bytes: &mut &[u8]) -> u64 {
+    let mut value = 0;
+    for shift in (0..).step_by(7) {
+        let (&byte, rest) = bytes.split_first().expect("a whole number");
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    value
+}
+
+fn fields(mut bytes: &[u8]) -> Vec<(u64, Field<'_>)> {
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let key = varint(&mut bytes);
+        let field = match key & 7 {
+            0 => Field::Number(varint(&mut bytes)),
+            2 => {
+                let len = usize::try_from(varint(&mut bytes)).expect("a length");
+                let (field, rest) = bytes.split_at(len);
+                bytes = rest;
+                Field::Bytes(field)
+            }
+            other => panic!("wire type {other}"),
+        };
+        found.push((key >> 3, field));
+    }
+    found
+}
+
+fn messages<'a>(fields: &'a [(u64, Field<'a>)], number: u64) -> impl Iterator<Item = &'a [u8]> {
+    fields.iter().filter_map(move |(n, field)| match field {
+        Field::Bytes(bytes) if *n == number => Some(*bytes),
+        _ => None,
+    })
+}
+
+fn number(fields: &[(u64, Field<'_>)], wanted: u64) -> u64 {
+    let found = fields.iter().find_map(|(n, field)| match field {
+        Field::Number(value) if *n == wanted => Some(*value),
+        _ => None,
+    });
+    found.unwrap_or(0)
+}
+
+#[test]
+fn a_profile_names_every_task_by_valid_numbers() {
+    let (_rt, tasks) = zoo();
+    let bytes = tasks.pprof();
+    let profile = fields(&bytes);
+    let strings: Vec<&str> = messages(&profile, 6)
+        .map(|text| std::str::from_utf8(text).expect("text"))
+        .collect();
+    assert_eq!(strings[0], "");
+    let text = |index: u64| strings[usize::try_from(index).expect("an index")];
+    let types: Vec<&str> = messages(&profile, 1)
+        .map(|kind| text(number(&fields(kind), 1)))
+        .collect();
+    assert_eq!(types, ["goroutine", "wait", "space"]);
+    assert_eq!(text(number(&profile, 14)), "goroutine");
+
+    let functions: HashMap<u64, &str> = messages(&profile, 5)
+        .map(fields)
+        .map(|function| (number(&function, 1), text(number(&function, 2))))
+        .collect();
+    let locations: HashMap<u64, &str> = messages(&profile, 4)
+        .map(|location| {
+            let location = fields(location);
+            assert_eq!(number(&location, 2), 1, "the one mapping");
+            let line = fields(messages(&location, 4).next().expect("a line"));
+            assert_ne!(number(&line, 2), 0);
+            (number(&location, 1), functions[&number(&line, 1)])
+        })
+        .collect();
+    let mut total = 0;
+    for sample in messages(&profile, 2) {
+        let sample = fields(sample);
+        let mut stack = messages(&sample, 1).next().expect("a stack");
+        let mut names = Vec::new();
+        while !stack.is_empty() {
+            names.push(locations[&varint(&mut stack)]);
+        }
+        assert_eq!(names.len(), 2);
+        assert!(names[1].starts_with("created by "), "{names:?}");
+        let mut values = messages(&sample, 2).next().expect("values");
+        total += varint(&mut values);
+        let (_wait, bytes) = (varint(&mut values), varint(&mut values));
+        assert!(bytes > 0 && values.is_empty());
+    }
+    assert_eq!(total, 8);
+}
+
+/// Where Go is installed, its own tool must add the tasks up.
+#[test]
+fn gos_pprof_reads_the_profile_where_it_is_installed() {
+    if Command::new("go").arg("version").output().is_err() {
+        return;
+    }
+    let (_rt, tasks) = zoo();
+    let file = std::env::temp_dir().join(format!("gmp-formats-{}.pb", std::process::id()));
+    std::fs::write(&file, tasks.pprof()).expect("written");
+    let output = Command::new("go")
+        .args(["tool", "pprof", "-top"])
+        .arg(&file)
+        .output()
+        .expect("runs");
+    std::fs::remove_file(&file).expect("removed");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(text.contains("Type: goroutine"), "{text}");
+    assert!(text.contains("100% of 8 total"), "{text}");
+}

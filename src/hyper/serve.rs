@@ -1,0 +1,369 @@
+//! A server: from a listener and what makes services to connections in tasks.
+//!
+//! HTTP/1.1, HTTP/2 with prior knowledge and upgrades on one port. Every
+//! connection is a task of its own with a name, so a panic in a handler costs one
+//! connection, and dumps tell who waits for whom. The server owns its connections:
+//! when its future ends or is dropped, none is left behind.
+
+mod connection;
+mod crowd;
+mod greeting;
+mod listener;
+
+use std::error::Error;
+use std::fmt;
+use std::future::{pending, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ::hyper::body::{Body, Incoming};
+use ::hyper::service::Service;
+use ::hyper::{Request, Response};
+use futures::future::{BoxFuture, Either, select};
+use hyper_util::server::conn::auto;
+use rustix::io::Errno;
+
+use self::crowd::Crowd;
+use self::greeting::Greeting;
+pub use self::listener::{IncomingStream, Listener};
+use super::{Executor, Timer};
+use crate::task::Builder;
+use crate::time::{sleep, timeout};
+
+/// For a request's head, and for a drain.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between a failed accept and the next one.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Longer than this is for ever: hyper adds durations to moments unchecked.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Serves HTTP/1.1, HTTP/2 without TLS, and upgrades to the connections of
+/// `listener`. `make_service` is called with each of them and gives the service
+/// that answers its requests.
+///
+/// The result is a future with settings: see [`Serve`]. Awaited, it serves until
+/// its signal comes ([`with_graceful_shutdown`](Serve::with_graceful_shutdown)).
+///
+/// # Errors
+/// The future fails if the listener is none (any more): `EBADF`, `EINVAL`,
+/// `ENOTSOCK`, `EOPNOTSUPP`. All other errors of an accept, such as a shortage of
+/// descriptors, are met with a pause of 10 ms. Errors of a connection are its
+/// own.
+///
+/// # Panics
+/// With `make_service`. A panic in a service ends its connection alone.
+///
+/// # Cancel safety
+/// Dropping the future closes the listener and all connections.
+///
+/// ```
+/// use gmp::net::TcpListener;
+/// use http_body_util::Full;
+/// use hyper::body::{Bytes, Incoming};
+/// use hyper::service::service_fn;
+/// use hyper::{Request, Response};
+/// use std::convert::Infallible;
+///
+/// async fn hello(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+///     Ok(Response::new(Full::from("Hello\n")))
+/// }
+///
+/// # gmp::block_on(async {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let stop = gmp::time::sleep(std::time::Duration::from_millis(5));
+/// // In a service: `async { ctrl_c().await.expect("a handler") }`.
+/// let served = gmp::hyper::serve(listener, |_| service_fn(hello))
+///     .with_graceful_shutdown(stop)
+///     .await?;
+/// assert_eq!(served.left, 0);
+/// # std::io::Result::Ok(()) }).unwrap();
+/// ```
+pub fn serve<L, M, S>(listener: L, make_service: M) -> Serve<L, M>
+where
+    L: Listener,
+    M: FnMut(IncomingStream<'_, L>) -> S,
+{
+    Serve::new(listener, make_service)
+}
+
+/// Gives each connection its service. Closures do, so there is hardly a reason
+/// to implement it.
+pub trait MakeService<L: Listener> {
+    /// What answers the requests of one connection.
+    type Service;
+
+    /// The service of this connection.
+    fn make(&mut self, stream: IncomingStream<'_, L>) -> Self::Service;
+}
+
+impl<L, M, S> MakeService<L> for M
+where
+    L: Listener,
+    M: FnMut(IncomingStream<'_, L>) -> S,
+{
+    type Service = S;
+
+    fn make(&mut self, stream: IncomingStream<'_, L>) -> S {
+        self(stream)
+    }
+}
+
+/// A server: the future of [`serve`], with its settings.
+///
+/// Settings come before the first poll.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Serve<L, M> {
+    stage: Stage<L, M>,
+}
+
+enum Stage<L, M> {
+    /// Boxed: it is large, and moves when it starts.
+    New(Box<Start<L, M>>),
+    Running(BoxFuture<'static, io::Result<Served>>),
+    /// Within the first poll.
+    Starting,
+}
+
+struct Start<L, M> {
+    listener: L,
+    make_service: M,
+    http: auto::Builder<Executor>,
+    signal: BoxFuture<'static, ()>,
+    max_connections: usize,
+    header_read_timeout: Duration,
+    drain_timeout: Duration,
+}
+
+/// What became of a server's connections. From [`Serve`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Served {
+    /// How many connections were still at work at the end of the drain time-out
+    /// and were ended by force.
+    pub left: usize,
+}
+
+impl<L, M> Serve<L, M> {
+    pub(crate) fn new(listener: L, make_service: M) -> Serve<L, M> {
+        let mut http = auto::Builder::new(Executor);
+        http.http1().timer(Timer);
+        // A peer that vanished without a word is found out.
+        http.http2()
+            .timer(Timer)
+            .keep_alive_interval(Some(PATIENCE));
+        Serve {
+            stage: Stage::New(Box::new(Start {
+                listener,
+                make_service,
+                http,
+                signal: Box::pin(pending()),
+                max_connections: usize::MAX,
+                header_read_timeout: PATIENCE,
+                drain_timeout: PATIENCE,
+            })),
+        }
+    }
+
+    #[track_caller]
+    fn start(&mut self) -> &mut Start<L, M> {
+        match &mut self.stage {
+            Stage::New(start) => start,
+            _ => panic!("a server that runs cannot be set up: do that before the first poll"),
+        }
+    }
+
+    /// Stops when `signal` ends: the listener is closed, so new connections are
+    /// refused; idle connections are closed; requests that have begun are
+    /// answered. The server's future ends when all connections have, or at the
+    /// [`drain_timeout`](Self::drain_timeout).
+    ///
+    /// An upgraded connection is not the server's any more.
+    ///
+    /// # Panics
+    /// After the first poll, as all settings.
+    #[track_caller]
+    pub fn with_graceful_shutdown<F>(mut self, signal: F) -> Serve<L, M>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.start().signal = Box::pin(signal);
+        self
+    }
+
+    /// Serves at most `n` connections at once; more wait in the listener's
+    /// backlog. No limit at first.
+    ///
+    /// # Panics
+    /// If `n` is zero.
+    #[track_caller]
+    pub fn max_connections(mut self, n: usize) -> Serve<L, M> {
+        assert!(n > 0, "a server needs at least one connection at a time");
+        self.start().max_connections = n;
+        self
+    }
+
+    /// Gives the head of each HTTP/1 request so long, 30 seconds at first. The
+    /// time runs from the end of the request before, so it also closes
+    /// connections without requests; from the accept on, for the first one.
+    /// `Duration::MAX` is no limit.
+    ///
+    /// A connection of HTTP/2 has so long for its preface. After that it is asked
+    /// every 30 seconds whether it is still there.
+    #[track_caller]
+    pub fn header_read_timeout(mut self, patience: Duration) -> Serve<L, M> {
+        self.start().header_read_timeout = patience;
+        self
+    }
+
+    /// How long connections may go on after the signal, 30 seconds at first;
+    /// those that are left then are ended by force. `Duration::MAX` waits for
+    /// all.
+    #[track_caller]
+    pub fn drain_timeout(mut self, patience: Duration) -> Serve<L, M> {
+        self.start().drain_timeout = patience;
+        self
+    }
+
+    /// Sets what else hyper lets its user set: limits, windows, header case. The
+    /// timers are set already.
+    ///
+    /// ```
+    /// # use hyper::{Request, Response, body::Incoming, service::service_fn};
+    /// # gmp::block_on(async {
+    /// # let listener = gmp::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let service = |_| service_fn(async |_: Request<Incoming>| {
+    /// #     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+    /// # });
+    /// let server = gmp::hyper::serve(listener, service).configure(|http| {
+    ///     http.http1().max_buf_size(64 * 1024);
+    ///     http.http2().max_concurrent_streams(100);
+    /// });
+    /// # drop(server);
+    /// # std::io::Result::Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn configure(mut self, set: impl FnOnce(&mut auto::Builder<Executor>)) -> Serve<L, M> {
+        set(&mut self.start().http);
+        self
+    }
+}
+
+/// Nothing inside is pinned in place.
+impl<L, M> Unpin for Serve<L, M> {}
+
+impl<L, M, B> Future for Serve<L, M>
+where
+    L: Listener,
+    M: MakeService<L> + Send + 'static,
+    M::Service: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    <M::Service as Service<Request<Incoming>>>::Future: Send + 'static,
+    <M::Service as Service<Request<Incoming>>>::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Output = io::Result<Served>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Served>> {
+        if let Stage::New(_) = self.stage
+            && let Stage::New(start) = std::mem::replace(&mut self.stage, Stage::Starting)
+        {
+            self.stage = Stage::Running(Box::pin(start.run()));
+        }
+        match &mut self.stage {
+            Stage::Running(running) => running.as_mut().poll(cx),
+            _ => unreachable!("only within the first poll"),
+        }
+    }
+}
+
+impl<L: Listener, M: MakeService<L>> Start<L, M> {
+    async fn run<B>(mut self) -> io::Result<Served>
+    where
+        M::Service: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+        <M::Service as Service<Request<Incoming>>>::Future: Send + 'static,
+        <M::Service as Service<Request<Incoming>>>::Error: Into<BoxError>,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let patience = Some(self.header_read_timeout).filter(|patience| *patience < FOREVER);
+        self.http.http1().header_read_timeout(patience);
+        let http = Arc::new(self.http);
+        let crowd = Owned(Arc::default());
+        loop {
+            let next = async {
+                poll_fn(|cx| crowd.0.poll_at_most(self.max_connections - 1, cx)).await;
+                match self.listener.accept().await {
+                    Err(error) if !is_fatal(&error) => {
+                        sleep(PAUSE).await;
+                        Ok(None)
+                    }
+                    accepted => accepted.map(Some),
+                }
+            };
+            let (io, addr) = match select(self.signal.as_mut(), pin!(next)).await {
+                Either::Left(((), _)) => break,
+                Either::Right((accepted, _)) => match accepted? {
+                    Some(connection) => connection,
+                    None => continue,
+                },
+            };
+            let service = self.make_service.make(IncomingStream::new(&io, &addr));
+            let ticket = crowd.0.enter();
+            let id = ticket.id();
+            let io = Greeting::new(io, patience);
+            let task = Builder::new()
+                .name(&format!("http {addr:?}"))
+                .spawn(connection::serve(http.clone(), io, service, ticket));
+            crowd.0.introduce(id, task.abort_handle());
+        }
+        drop(self.listener);
+        crowd.0.close();
+        let drained = poll_fn(|cx| crowd.0.poll_at_most(0, cx));
+        let left = match timeout(self.drain_timeout, drained).await {
+            Ok(()) => 0,
+            Err(_) => crowd.0.abort(),
+        };
+        Ok(Served { left })
+    }
+}
+
+/// Ends the connections with the server.
+struct Owned(Arc<Crowd>);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What no pause can mend: the descriptor does not listen.
+fn is_fatal(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK | Errno::OPNOTSUPP)
+    )
+}
+
+impl<L: fmt::Debug, M> fmt::Debug for Serve<L, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.stage {
+            Stage::New(start) => f
+                .debug_struct("Serve")
+                .field("listener", &start.listener)
+                .field("max_connections", &start.max_connections)
+                .field("header_read_timeout", &start.header_read_timeout)
+                .field("drain_timeout", &start.drain_timeout)
+                .finish_non_exhaustive(),
+            _ => f.write_str("Serve(running)"),
+        }
+    }
+}

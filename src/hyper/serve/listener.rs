@@ -1,0 +1,111 @@
+//! What can be served from.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::net::SocketAddr as UnixAddr;
+
+use ::hyper::rt::{Read, Write};
+
+use crate::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+/// A source of connections for [`serve`](super::serve()): TCP and Unix listeners
+/// are, and so may be one of yours that does more with a connection before it is
+/// served.
+///
+/// ```
+/// use gmp::hyper::Listener;
+/// use gmp::net::{TcpListener, TcpStream};
+/// use std::{io, net::SocketAddr};
+///
+/// /// Skips strangers.
+/// struct OnlyLocal(TcpListener);
+///
+/// impl Listener for OnlyLocal {
+///     type Io = TcpStream;
+///     type Addr = SocketAddr;
+///
+///     async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+///         loop {
+///             let (stream, addr) = self.0.accept().await?;
+///             if addr.ip().is_loopback() {
+///                 return Ok((stream, addr));
+///             }
+///         }
+///     }
+/// }
+/// ```
+pub trait Listener: Send + 'static {
+    /// A connection.
+    type Io: Read + Write + Unpin + Send + 'static;
+
+    /// Its peer's address; what `Debug` makes of it is part of the name of the
+    /// connection's task.
+    type Addr: fmt::Debug + Send + 'static;
+
+    /// The next connection. What takes long, such as a handshake, belongs into
+    /// the connection: nobody else is accepted meanwhile.
+    ///
+    /// # Errors
+    /// Those of the system; see [`serve`](super::serve()) for what becomes of
+    /// them.
+    ///
+    /// # Cancel safety
+    /// An implementation has to be: the future is dropped when the server is
+    /// told to stop.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Self::Addr)>> + Send;
+}
+
+/// Connections send small writes at once (`TCP_NODELAY`): hyper gathers what
+/// belongs together by itself.
+impl Listener for TcpListener {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, addr) = TcpListener::accept(self).await?;
+        // A peer that has gone already is found out by the first read.
+        let _ = stream.set_nodelay(true);
+        Ok((stream, addr))
+    }
+}
+
+impl Listener for UnixListener {
+    type Io = UnixStream;
+    type Addr = UnixAddr;
+
+    async fn accept(&mut self) -> io::Result<(UnixStream, UnixAddr)> {
+        UnixListener::accept(self).await
+    }
+}
+
+/// A connection that has just been accepted, as the one who makes its service
+/// sees it.
+pub struct IncomingStream<'a, L: Listener> {
+    io: &'a L::Io,
+    addr: &'a L::Addr,
+}
+
+impl<'a, L: Listener> IncomingStream<'a, L> {
+    pub(super) fn new(io: &'a L::Io, addr: &'a L::Addr) -> IncomingStream<'a, L> {
+        IncomingStream { io, addr }
+    }
+
+    /// The connection itself, to look at it or to set its options.
+    pub fn io(&self) -> &'a L::Io {
+        self.io
+    }
+
+    /// The peer's address.
+    pub fn remote_addr(&self) -> &'a L::Addr {
+        self.addr
+    }
+}
+
+impl<L: Listener> fmt::Debug for IncomingStream<'_, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IncomingStream")
+            .field("remote_addr", self.addr)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! HTTP as users have it: the servers and clients of this crate against each
+//! other and against raw bytes, on one P and on two.
+
+#[path = "dropin/serve.rs"]
+mod serve;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use futures::io::{AsyncReadExt, AsyncWriteExt};
+use gmp::hyper::Served;
+use gmp::net::{TcpListener, TcpStream};
+use gmp::runtime::{Builder, Handle};
+use gmp::task::JoinHandle;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::{Request, Response, StatusCode};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs `test` on one P and on two, and then finds no task left.
+fn on_each(test: impl AsyncFn()) {
+    for procs in [1, 2] {
+        let runtime = Builder::new().procs(procs).build().unwrap();
+        let limited = gmp::time::timeout(LIMIT, async {
+            let before = Handle::current().num_tasks();
+            test().await;
+            while Handle::current().num_tasks() > before {
+                gmp::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+        if runtime.block_on(limited).is_err() {
+            let tasks = runtime.block_on(async { gmp::profiler::stack_all() });
+            panic!("the test hangs, or leaves tasks behind:\n{tasks}");
+        }
+    }
+}
+
+async fn bind() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    (listener, addr)
+}
+
+/// A server in a task of its own.
+struct Server {
+    addr: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<std::io::Result<Served>>,
+}
+
+impl Server {
+    async fn stop(self) -> Served {
+        self.stop.send(()).expect("the server waits for its signal");
+        self.task.await.unwrap().unwrap()
+    }
+}
+
+/// The other end of a [`Server`]'s `stop`.
+fn signal() -> (oneshot::Sender<()>, impl Future<Output = ()> + Send) {
+    let (stop, stopped) = oneshot::channel();
+    (stop, async move {
+        let _ = stopped.await;
+    })
+}
+
+async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    let path = request.uri().path().to_owned();
+    let body = request.into_body().collect().await?.to_bytes();
+    let response = Response::builder().header("path", path);
+    Ok(response.body(Full::new(body)).expect("a valid header"))
+}
+
+fn request(path: &str, body: &Bytes) -> Request<Full<Bytes>> {
+    let request = Request::post(path).header("host", "gmp.test");
+    request.body(Full::new(body.clone())).unwrap()
+}
+
+async fn body_of(response: Response<Incoming>) -> Bytes {
+    response.into_body().collect().await.unwrap().to_bytes()
+}
+
+fn bodies() -> [Bytes; 3] {
+    [0, 100, 1 << 20].map(|len| Bytes::from(vec![b'x'; len]))
+}
+
+/// A client's connection: what sends requests, and the task under it.
+type Client = (
+    http1::SendRequest<Full<Bytes>>,
+    JoinHandle<Result<(), hyper::Error>>,
+);
+
+async fn client(addr: SocketAddr) -> Client {
+    let stream = TcpStream::connect(addr).await.unwrap();
+    let (sender, connection) = http1::handshake(stream).await.unwrap();
+    (sender, gmp::spawn(connection.with_upgrades()))
+}
+
+async fn get_ok(sender: &mut http1::SendRequest<Full<Bytes>>, path: &str) {
+    sender.ready().await.unwrap();
+    let response = sender
+        .send_request(request(path, &Bytes::new()))
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    body_of(response).await;
+}
+
+/// Sends `bytes` and returns all that comes back until the server has had
+/// enough; a reset after the answer is fine.
+async fn raw(addr: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    // The server may have had enough before the last byte.
+    let _ = stream.write_all(bytes).await;
+    let (mut answer, mut buf) = (Vec::new(), [0; 4096]);
+    while let Ok(n @ 1..) = stream.read(&mut buf).await {
+        answer.extend_from_slice(&buf[..n]);
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+type Never = Result<Response<Full<Bytes>>, Infallible>;

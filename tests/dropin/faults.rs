@@ -1,0 +1,183 @@
+//! Peers and systems that do not behave.
+
+use std::io;
+
+use gmp::hyper::Listener;
+
+use super::*;
+
+#[test]
+fn who_does_not_finish_the_head_of_a_request_is_closed() {
+    on_each(async || {
+        let patience = Duration::from_millis(40);
+        let server =
+            start(|listener| serve(listener, |_| service_fn(echo)).header_read_timeout(patience))
+                .await;
+        let preface = b"PRI * HTTP/2.0\r\n\r\n".as_slice();
+        let slow = [b"".as_slice(), b"G", b"GET / HTTP/1.1\r\nho", preface].map(|bytes| {
+            gmp::spawn(async move {
+                let start = gmp::time::Instant::now();
+                let answer = raw(server.addr, bytes).await;
+                assert_eq!(answer, "");
+                assert!(start.elapsed() >= patience);
+            })
+        });
+        // Also after a first request.
+        let (mut sender, connection) = client(server.addr).await;
+        get_ok(&mut sender, "/").await;
+        for slow in slow {
+            slow.await.unwrap();
+        }
+        let _ = connection.await.unwrap();
+        assert_eq!(server.stop().await.left, 0);
+    });
+}
+
+#[test]
+fn no_limit_is_a_duration_too() {
+    on_each(async || {
+        let server = start(|listener| {
+            serve(listener, |_| service_fn(echo))
+                .header_read_timeout(Duration::MAX)
+                .drain_timeout(Duration::MAX)
+        })
+        .await;
+        let (mut sender, connection) = client(server.addr).await;
+        get_ok(&mut sender, "/").await;
+        drop(sender);
+        connection.await.unwrap().unwrap();
+        assert_eq!(server.stop().await.left, 0);
+    });
+}
+
+#[test]
+fn garbage_and_heads_too_large_are_told_so() {
+    on_each(async || {
+        let server = start(|listener| {
+            serve(listener, |_| service_fn(echo)).configure(|http| {
+                http.http1().max_buf_size(8192);
+            })
+        })
+        .await;
+        let garbage = raw(
+            server.addr,
+            b"\x16\x03\x01\x02\x00\x01\x00 not http\r\n\r\n",
+        )
+        .await;
+        assert!(garbage.starts_with("HTTP/1.1 400 "), "{garbage}");
+        let large = format!("GET / HTTP/1.1\r\nhost: a\r\nlarge: {}", "x".repeat(8192));
+        let answer = raw(server.addr, large.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        let many = "a: b\r\n".repeat(200);
+        let answer = raw(
+            server.addr,
+            format!("GET / HTTP/1.1\r\n{many}\r\n").as_bytes(),
+        )
+        .await;
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        // A preface, and then no HTTP/2: the settings and a goodbye, not text.
+        let mut stream = TcpStream::connect(server.addr).await.unwrap();
+        stream
+            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nwhat now, not a frame")
+            .await
+            .unwrap();
+        let (mut got, mut buf) = (0, [0; 1024]);
+        while let Ok(n @ 1..) = stream.read(&mut buf).await {
+            got += n;
+        }
+        assert!(got > 0);
+        drop(stream);
+        let (mut sender, connection) = client(server.addr).await;
+        get_ok(&mut sender, "/").await;
+        drop(sender);
+        connection.await.unwrap().unwrap();
+        assert_eq!(server.stop().await.left, 0);
+    });
+}
+
+async fn panics_or_echoes(
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    assert!(request.uri().path() != "/panic", "a fault of the handler");
+    echo(request).await
+}
+
+#[test]
+fn a_panic_in_a_handler_ends_its_connection_alone() {
+    on_each(async || {
+        let server = start(|listener| serve(listener, |_| service_fn(panics_or_echoes))).await;
+        let (mut good, good_connection) = client(server.addr).await;
+        get_ok(&mut good, "/").await;
+        let (mut bad, bad_connection) = client(server.addr).await;
+        let request = request("/panic", &Bytes::new());
+        bad.send_request(request).await.unwrap_err();
+        let _ = bad_connection.await.unwrap();
+        get_ok(&mut good, "/").await;
+        drop(good);
+        good_connection.await.unwrap().unwrap();
+        assert_eq!(server.stop().await.left, 0);
+    });
+}
+
+/// Fails `times` with `errno` before each connection.
+struct Failing {
+    listener: TcpListener,
+    errno: i32,
+    times: usize,
+    failed: usize,
+}
+
+impl Listener for Failing {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        if self.failed < self.times {
+            self.failed += 1;
+            return Err(io::Error::from_raw_os_error(self.errno));
+        }
+        let connection = self.listener.accept().await?;
+        self.failed = 0;
+        Ok(connection)
+    }
+}
+
+async fn failing(errno: i32, times: usize) -> (Failing, SocketAddr) {
+    let (listener, addr) = bind().await;
+    let failing = Failing {
+        listener,
+        errno,
+        times,
+        failed: 0,
+    };
+    (failing, addr)
+}
+
+#[test]
+fn a_shortage_does_not_end_a_server() {
+    on_each(async || {
+        const EMFILE: i32 = 24;
+        let (listener, addr) = failing(EMFILE, 3).await;
+        let (stop, stopped) = signal();
+        let task =
+            gmp::spawn(serve(listener, |_| service_fn(echo)).with_graceful_shutdown(stopped));
+        for _ in 0..3 {
+            let (mut sender, connection) = client(addr).await;
+            get_ok(&mut sender, "/").await;
+            drop(sender);
+            connection.await.unwrap().unwrap();
+        }
+        let server = Server { addr, stop, task };
+        assert_eq!(server.stop().await.left, 0);
+    });
+}
+
+#[test]
+fn a_listener_that_is_none_ends_the_server_with_its_error() {
+    on_each(async || {
+        const EBADF: i32 = 9;
+        let (listener, _) = failing(EBADF, 1).await;
+        let error = serve(listener, |_| service_fn(echo)).await.unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(EBADF));
+    });
+}

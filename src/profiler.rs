@@ -12,6 +12,6 @@
 //! ```
 
 pub use gmp_profiler::{
-    Status, StillRunning, Suspended, TaskInfo, Tasks, Waiting, num_tasks, snapshot, stack,
-    stack_all, suspend, tasks, waiting,
+    Status, StillRunning, Suspended, TaskInfo, Tasks, WaitReason, Waiting, leak, num_tasks,
+    snapshot, stack, stack_all, suspend, tasks, waiting,
 };

@@ -9,6 +9,7 @@ use std::panic::Location;
 
 use gmp_executor::snapshot::{Status, TaskInfo};
 
+use crate::leak::Class;
 use crate::waiting;
 
 /// One line of a stack.
@@ -66,6 +67,9 @@ pub(crate) fn state(task: &TaskInfo) -> Cow<'static, str> {
 /// What goes between the brackets of Go's header.
 pub(crate) fn brackets(task: &TaskInfo) -> String {
     let mut text = state(task).into_owned();
+    if Class::of(task) == Class::Unreachable {
+        text.push_str(" (leaked)");
+    }
     if task.suspended {
         text.push_str(" (scan)");
     }

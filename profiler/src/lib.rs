@@ -9,6 +9,7 @@ mod folded;
 mod frames;
 mod groups;
 mod json;
+pub mod leak;
 mod pprof;
 mod tasks;
 mod text;
@@ -16,6 +17,7 @@ mod waiting;
 
 pub use crate::tasks::{Tasks, tasks};
 pub use crate::waiting::{Waiting, waiting};
+pub use gmp_executor::WaitReason;
 pub use gmp_executor::snapshot::{Status, TaskInfo};
 pub use gmp_executor::suspend::{StillRunning, Suspended};
 

@@ -1,0 +1,183 @@
+//! Tasks that are left over: a check for tests, in goleak's words, and a proof
+//! for programs that run.
+//!
+//! A check of a test takes whatever is still there at its end, after some
+//! patience, for a leak. A proof is more: a task that waits while no waker of it
+//! exists can never run again, whoever wishes it to, since a new waker only comes
+//! from another one or from a poll. [`Class`] says which of the two a task is.
+//!
+//! ```
+//! use gmp_profiler::leak;
+//!
+//! gmp_executor::Handle::current().block_on(async {
+//!     let check = leak::guard(leak::Options::new());
+//!     gmp_executor::spawn(async { 7 }).await.expect("no panic");
+//!     check.verify();
+//! });
+//! ```
+
+mod growth;
+mod options;
+mod report;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gmp_executor::snapshot::TaskInfo;
+use gmp_executor::{Handle, block_in_place, try_id};
+
+use crate::tasks::Tasks;
+
+pub use self::growth::{Growth, growth};
+pub use self::options::Options;
+pub use self::report::{Leak, Report};
+
+/// How certain it is that a task has leaked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// It is there, and nothing more is known: a waker of it exists, or it runs.
+    Suspected,
+    /// It waits, no waker of it exists, and a handle of it does: only an abort
+    /// can end it. `pending()` with an abort handle is such a task, on purpose.
+    Abortable,
+    /// It waits, and neither a waker nor a handle of it exists: a proven leak.
+    /// Only the end of its runtime frees it.
+    Unreachable,
+}
+
+impl Class {
+    /// The class of a task of a snapshot.
+    pub fn of(task: &TaskInfo) -> Class {
+        match (task.forgotten && !task.root, task.handles) {
+            (false, _) => Class::Suspected,
+            (true, 0) => Class::Unreachable,
+            (true, _) => Class::Abortable,
+        }
+    }
+}
+
+/// The proven leaks of this thread's runtime at this moment: tasks that nothing
+/// can wake and nobody can abort. The cost is that of a snapshot; there are no
+/// false ones, except tasks whose wakers were leaked as raw pointers.
+///
+/// ```
+/// let handle = gmp_executor::Handle::current();
+/// let id = handle.spawn(std::future::pending::<()>()).id().get();
+/// while !gmp_profiler::leak::proven().iter().any(|task| task.id == id) {
+///     std::thread::yield_now();
+/// }
+/// ```
+pub fn proven() -> Tasks {
+    let mut tasks = crate::tasks();
+    tasks.retain(|task| Class::of(task) == Class::Unreachable);
+    tasks
+}
+
+/// Looks for tasks of this thread's runtime that are left over, again and again
+/// until there is none or the patience of `options` ends. The calling task and
+/// the tasks of `block_on` do not count. Blocks the thread; in a task, the other
+/// tasks go on.
+///
+/// # Errors
+/// The tasks that are left.
+pub fn find(options: &Options) -> Result<(), Report> {
+    find_in(&Handle::current(), options)
+}
+
+/// As [`find`], in the runtime of `handle`.
+///
+/// # Errors
+/// The tasks that are left.
+pub fn find_in(handle: &Handle, options: &Options) -> Result<(), Report> {
+    let end = Instant::now() + options.patience;
+    let mut pause = Duration::from_micros(1);
+    loop {
+        let leaks = look(handle, options);
+        if leaks.is_empty() {
+            return Ok(());
+        }
+        let rest = end.saturating_duration_since(Instant::now());
+        if rest.is_zero() {
+            return Err(Report { leaks });
+        }
+        block_in_place(|| thread::sleep(pause.min(rest)));
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// goleak's longest pause between two looks.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The tasks that are left over now.
+fn look(handle: &Handle, options: &Options) -> Vec<Leak> {
+    let own = try_id().map(|id| id.get());
+    let here = Handle::try_current().is_ok_and(|current| current.same_runtime(handle));
+    Tasks::of(handle)
+        .iter()
+        .filter(|task| !task.root && (!here || own != Some(task.id)))
+        .filter(|task| !options.ignores(task))
+        .map(|task| Leak {
+            class: Class::of(task),
+            task: task.clone(),
+        })
+        .filter(|leak| !options.only_proven || leak.class == Class::Unreachable)
+        .collect()
+}
+
+/// As [`find`], for the end of a test.
+///
+/// # Panics
+/// If tasks are left, with a report in goleak's words.
+#[track_caller]
+pub fn verify_none(options: &Options) {
+    if let Err(report) = find(options) {
+        panic!("{report}");
+    }
+}
+
+/// Checks, when it is dropped, that no task is left of those that were spawned
+/// on this thread's runtime since now.
+pub fn guard(options: Options) -> Guard {
+    let handle = Handle::current();
+    Guard {
+        options: options.ignore_current_of(&handle),
+        handle,
+        verified: false,
+    }
+}
+
+/// See [`guard`]. A guard that is dropped by a panic checks nothing.
+#[derive(Debug)]
+#[must_use = "a guard checks when it is dropped: bind it to a name"]
+pub struct Guard {
+    handle: Handle,
+    options: Options,
+    verified: bool,
+}
+
+impl Guard {
+    /// Checks now instead.
+    ///
+    /// # Panics
+    /// If tasks are left.
+    #[track_caller]
+    pub fn verify(mut self) {
+        self.verified = true;
+        self.check();
+    }
+
+    #[track_caller]
+    fn check(&self) {
+        if let Err(report) = find_in(&self.handle, &self.options) {
+            panic!("{report}");
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if !self.verified && !thread::panicking() {
+            self.check();
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! Checks for leaks: what they find, what they pass over, and what they prove.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use futures::channel::{mpsc, oneshot};
+use futures::{SinkExt, StreamExt};
+use gmp::runtime::{Builder, Runtime};
+use gmp_profiler::leak::{self, Class, Options};
+use gmp_profiler::{Tasks, WaitReason};
+
+fn runtime(procs: usize) -> Runtime {
+    Builder::new().procs(procs).build().expect("a runtime")
+}
+
+/// Options for a leak that is certain to be there: one look.
+fn at_once() -> Options {
+    Options::new().max_retry(Duration::ZERO)
+}
+
+fn panic_text(f: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(f)).expect_err("a panic");
+    *payload.downcast::<String>().expect("a text")
+}
+
+/// Waits until every task of the runtime waits.
+fn settle(rt: &Runtime) -> Tasks {
+    loop {
+        let tasks = Tasks::of(rt.handle());
+        let waits = |task: &gmp_profiler::TaskInfo| task.status == gmp_profiler::Status::Waiting;
+        if tasks.iter().all(waits) {
+            return tasks;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// Goleak's first example: two of three senders are left when the first answer
+/// is enough.
+async fn query_all(size: usize) -> usize {
+    let (tx, mut rx) = mpsc::channel(size);
+    for at in 0..3 {
+        let mut tx = tx.clone();
+        drop(gmp::spawn(async move {
+            let _kept = tx.send(at).await;
+            // As in Go, where the channel outlives its receiver.
+            std::future::pending::<()>().await;
+        }));
+    }
+    rx.next().await.expect("an answer")
+}
+
+#[test]
+fn what_is_left_fails_a_test_in_goleaks_words() {
+    let rt = runtime(1);
+    rt.block_on(query_all(0));
+    settle(&rt);
+    let text = panic_text(|| {
+        let _entered = rt.handle().enter();
+        leak::verify_none(&at_once());
+    });
+    assert!(
+        text.starts_with("found unexpected goroutines:\n[Goroutine "),
+        "{text}"
+    );
+    assert!(text.contains(" on top of the stack:\ngoroutine "), "{text}");
+    assert_eq!(
+        text.matches("created by leaks::query_all").count(),
+        3,
+        "{text}"
+    );
+    assert!(text.ends_with(']'), "{text}");
+}
+
+#[test]
+fn tasks_that_end_in_time_are_no_leaks() {
+    let rt = runtime(1);
+    rt.block_on(async {
+        let check = leak::guard(Options::new().max_retry(Duration::from_secs(30)));
+        for _ in 0..10 {
+            drop(gmp::spawn(gmp::time::sleep(Duration::from_millis(20))));
+        }
+        check.verify();
+    });
+    assert_eq!(rt.handle().num_tasks(), 0);
+}
+
+/// On one P the check must leave the P to the others while it waits.
+#[test]
+fn a_check_inside_a_task_lets_the_others_go_on() {
+    let rt = runtime(1);
+    let done = rt.block_on(async {
+        let (tx, rx) = oneshot::channel();
+        let checker = gmp::spawn(async move {
+            let worker = gmp::spawn(async move {
+                for _ in 0..100 {
+                    gmp::task::yield_now().await;
+                }
+                tx.send(7).expect("awaited");
+            });
+            drop(worker);
+            leak::find(&Options::new().max_retry(Duration::from_secs(30))).is_ok()
+        });
+        let sent = rx.await.expect("sent");
+        (sent, checker.await.expect("no panic"))
+    });
+    assert_eq!(done, (7, true));
+}
+
+#[test]
+fn a_guard_looks_only_at_what_came_after_it() {
+    let rt = runtime(1);
+    let old = rt.spawn(std::future::pending::<()>());
+    settle(&rt);
+    let _entered = rt.handle().enter();
+    leak::guard(at_once()).verify();
+
+    let guard = leak::guard(at_once());
+    let new = rt.spawn(std::future::pending::<()>());
+    settle(&rt);
+    let text = panic_text(|| drop(guard));
+    assert!(text.contains(&format!("Goroutine {} ", new.id())), "{text}");
+    assert!(
+        !text.contains(&format!("Goroutine {} ", old.id())),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_guard_adds_nothing_to_a_panic() {
+    let rt = runtime(1);
+    let _entered = rt.handle().enter();
+    let payload = catch_unwind(AssertUnwindSafe(|| {
+        let _guard = leak::guard(at_once());
+        drop(rt.spawn(std::future::pending::<()>()));
+        panic!("the test's own");
+    }));
+    let payload = payload.expect_err("a panic");
+    assert_eq!(payload.downcast_ref::<&str>(), Some(&"the test's own"));
+}
+
+async fn helper() {
+    std::future::pending::<()>().await;
+}
+
+#[test]
+fn each_option_passes_over_what_it_names() {
+    let rt = runtime(1);
+    let _entered = rt.handle().enter();
+    let plain = gmp::spawn(helper());
+    let spawned_at = format!("leaks.rs:{}", line!() - 1);
+    let sleeper = gmp::task::Builder::new()
+        .name("sleeper")
+        .spawn(async { gmp::time::sleep(Duration::from_secs(3600)).await });
+    let sleeps_at = format!("leaks.rs:{}", line!() - 1);
+    settle(&rt);
+
+    let (plain, sleeper) = (plain.id().get(), sleeper.id().get());
+    let left = |options: Options| -> Vec<u64> {
+        match leak::find(&options) {
+            Ok(()) => Vec::new(),
+            Err(report) => report.leaks().iter().map(|leak| leak.task.id).collect(),
+        }
+    };
+    assert_eq!(left(at_once()), [plain, sleeper]);
+    assert_eq!(
+        left(at_once().ignore_top_function("leaks::helper")),
+        [sleeper]
+    );
+    assert_eq!(left(at_once().ignore_top_function("sleeper")), [plain]);
+    assert_eq!(left(at_once().ignore_top_function(&sleeps_at)), [plain]);
+    assert_eq!(left(at_once().ignore_created_by(&spawned_at)), [sleeper]);
+    assert_eq!(
+        left(at_once().ignore_created_by("leaks::helper")),
+        [sleeper]
+    );
+    assert_eq!(
+        left(at_once().ignore_created_by("helper")),
+        [plain, sleeper]
+    );
+    assert_eq!(left(at_once().ignore_any_function(&spawned_at)), [sleeper]);
+    assert_eq!(left(at_once().ignore_any_function("sleeper")), [plain]);
+    assert_eq!(left(at_once().ignore_reason(WaitReason::Sleep)), [plain]);
+    assert_eq!(left(at_once().ignore_current()), [0; 0]);
+}
+
+/// The patience of a check is not spent when there is nothing to wait for, and is
+/// when there is.
+#[test]
+fn patience_is_spent_on_leaks_alone() {
+    let rt = runtime(1);
+    let _entered = rt.handle().enter();
+    let begin = Instant::now();
+    leak::verify_none(&Options::new().max_retry(Duration::from_secs(3600)));
+    drop(rt.spawn(std::future::pending::<()>()));
+    let found = leak::find(&Options::new().max_retry(Duration::from_millis(50)));
+    assert!(found.is_err());
+    assert!(begin.elapsed() >= Duration::from_millis(50));
+}
+
+fn class_of(rt: &Runtime, id: gmp::task::Id) -> Class {
+    let tasks = settle(rt);
+    let task = tasks.iter().find(|task| task.id == id.get());
+    Class::of(task.expect("it is there"))
+}
+
+#[test]
+fn a_wait_that_nobody_can_end_is_proven() {
+    let rt = runtime(1);
+    let task = rt.spawn(std::future::pending::<()>());
+    let (id, abort) = (task.id(), task.abort_handle());
+    assert_eq!(class_of(&rt, id), Class::Abortable);
+    drop(task);
+    assert_eq!(class_of(&rt, id), Class::Abortable);
+    drop(abort);
+    assert_eq!(class_of(&rt, id), Class::Unreachable);
+
+    let _entered = rt.handle().enter();
+    assert_eq!(leak::proven().len(), 1);
+    let text = gmp_profiler::stack_all();
+    assert!(text.contains("[waiting (leaked)]:"), "{text}");
+    let report = leak::find(&at_once().only_proven()).expect_err("one");
+    assert_eq!(report.count(Class::Unreachable), 1);
+    assert!(report.to_string().contains("# proven: "), "{report}");
+}
+
+#[test]
+fn a_wait_that_somebody_can_end_is_not_proven() {
+    let rt = runtime(1);
+    let _entered = rt.handle().enter();
+    let (tx, rx) = oneshot::channel::<()>();
+    drop(rt.spawn(rx));
+    drop(rt.spawn(gmp::time::sleep(Duration::from_secs(3600))));
+    drop(rt.spawn(async {
+        let listener = gmp::net::TcpListener::bind("127.0.0.1:0").await;
+        drop(listener.expect("a port").accept().await);
+    }));
+    settle(&rt);
+    assert!(leak::proven().is_empty());
+    assert!(leak::find(&at_once().only_proven()).is_ok());
+    assert_eq!(leak::find(&at_once()).expect_err("three").leaks().len(), 3);
+    drop(tx);
+}
+
+/// A future that keeps its waker in a place that somebody else empties.
+#[test]
+fn the_drop_of_the_last_waker_makes_the_proof() {
+    let rt = runtime(1);
+    let (tx, rx) = std::sync::mpsc::channel::<Waker>();
+    let mut told = false;
+    let id = {
+        let task = rt.spawn(std::future::poll_fn(move |cx| {
+            if !told {
+                told = true;
+                tx.send(cx.waker().clone()).expect("kept");
+            }
+            std::task::Poll::<()>::Pending
+        }));
+        task.id()
+    };
+    let waker = rx.recv().expect("sent");
+    assert_eq!(class_of(&rt, id), Class::Suspected);
+    let second = waker.clone();
+    drop(waker);
+    assert_eq!(class_of(&rt, id), Class::Suspected);
+    drop(second);
+    assert_eq!(class_of(&rt, id), Class::Unreachable);
+}
+
+/// A local task's thread keeps a handle of its own, which is no way out.
+#[test]
+fn a_local_task_can_be_proven_too() {
+    let rt = runtime(1);
+    rt.block_on(async {
+        let task = gmp::task::spawn_local(std::future::pending::<()>());
+        let id = task.id().get();
+        gmp::task::yield_now().await;
+        let class = || {
+            let tasks = gmp_profiler::tasks();
+            let task = tasks.iter().find(|task| task.id == id);
+            Class::of(task.expect("it is there"))
+        };
+        assert_eq!(class(), Class::Abortable);
+        drop(task);
+        assert_eq!(class(), Class::Unreachable);
+    });
+}
+
+#[test]
+fn a_suspended_task_is_not_proven() {
+    let rt = runtime(1);
+    let _entered = rt.handle().enter();
+    let task = rt.spawn(std::future::pending::<()>());
+    let id = task.id();
+    settle(&rt);
+    let held = gmp_profiler::suspend(id, Duration::from_secs(30)).expect("it waits");
+    drop(task);
+    assert!(leak::proven().is_empty());
+    drop(held);
+    assert_eq!(leak::proven().len(), 1);
+}
+
+#[test]
+fn growth_names_the_groups_that_became_more() {
+    let rt = runtime(1);
+    let sleep = |n: u64| {
+        for _ in 0..n {
+            drop(rt.spawn(gmp::time::sleep(Duration::from_secs(3600))));
+        }
+    };
+    sleep(2);
+    drop(rt.spawn(helper()));
+    let older = settle(&rt);
+    sleep(3);
+    let newer = settle(&rt);
+    let grown = leak::growth(&older, &newer);
+    assert_eq!(grown.len(), 1, "{grown:?}");
+    assert_eq!((grown[0].before, grown[0].now), (2, 5));
+    assert_eq!(grown[0].state, "sleep");
+    assert!(leak::growth(&newer, &newer).is_empty());
+}

@@ -5,7 +5,7 @@
 use std::cell::UnsafeCell;
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::task::{Context, Waker};
+use std::task::Context;
 
 use crate::m::MShared;
 use crate::probe::ParkRecord;
@@ -15,8 +15,9 @@ use crate::sync::{Arc, AtomicU32};
 
 use super::refs::{Refs, Released};
 use super::state::State;
+use super::waker::SlimWaker;
 
-/// At most 128 bytes; a test holds it to that.
+/// At most 96 bytes; a test holds it to that.
 #[repr(C)]
 pub(crate) struct Header {
     pub(crate) state: State,
@@ -34,7 +35,7 @@ pub(crate) struct Header {
     /// Rare properties, fixed at spawn.
     pub(crate) extra: Option<Box<Extra>>,
     /// See the table in `g.rs`.
-    pub(super) join_waker: UnsafeCell<Option<Waker>>,
+    pub(super) join_waker: UnsafeCell<Option<SlimWaker>>,
 }
 
 /// What few tasks have.
@@ -200,9 +201,9 @@ impl std::fmt::Debug for TaskRef {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_header_stays_within_128_bytes() {
+    fn the_header_stays_within_96_bytes() {
         assert!(
-            size_of::<super::Header>() <= 128,
+            size_of::<super::Header>() <= 96,
             "{}",
             size_of::<super::Header>()
         );

@@ -20,6 +20,7 @@ use crate::ready as enqueue;
 
 use super::header::{Header, ReadyG, TaskRef};
 use super::state::{OnWake, Snapshot};
+use super::waker::SlimWaker;
 
 /// Why a task gave no output: it was cancelled, or it panicked.
 pub struct JoinError {
@@ -227,7 +228,7 @@ impl<T> JoinHandle<T> {
         // SAFETY: JOIN_WAKER is clear, so the slot is the handle's.
         let slot = unsafe { &mut *header.join_waker.get() };
         if !slot.as_ref().is_some_and(|old| old.will_wake(waker)) {
-            drop(slot.replace(waker.clone()));
+            drop(slot.replace(SlimWaker::new(waker.clone())));
         }
         header.state.publish_join_waker()
     }
@@ -328,7 +329,7 @@ pub(crate) unsafe fn complete(task: NonNull<Header>) {
         // SAFETY: edge 5 with JOIN_WAKER set: the slot is ours for good.
         let waker = unsafe { &mut *header.join_waker.get() }.take();
         if let Some(waker) = waker {
-            probe::contain(|| waker.wake());
+            probe::contain(|| waker.into_waker().wake());
         }
     }
 }

@@ -31,6 +31,57 @@ pub(crate) fn task_of(waker: &Waker) -> Option<NonNull<Header>> {
     }
 }
 
+/// A waker in one word. Most tasks are joined by tasks, whose vtable need not be
+/// kept with each; a waker of somebody else's lies in a box, told by the lowest bit
+/// of its address.
+pub(super) struct SlimWaker(NonNull<()>);
+
+const BOXED: usize = 1;
+
+impl SlimWaker {
+    pub(super) fn new(waker: Waker) -> SlimWaker {
+        if let Some(task) = task_of(&waker) {
+            let _kept = ManuallyDrop::new(waker); // its count is ours now
+            return SlimWaker(task.cast());
+        }
+        // SAFETY: a Box is never null.
+        let boxed = unsafe { NonNull::new_unchecked(Box::into_raw(Box::new(waker))) };
+        SlimWaker(boxed.cast().map_addr(|addr| addr | BOXED))
+    }
+
+    pub(super) fn will_wake(&self, waker: &Waker) -> bool {
+        match self.boxed() {
+            // SAFETY: made from a Box by `new` and not yet taken apart.
+            Some(boxed) => unsafe { boxed.as_ref() }.will_wake(waker),
+            None => task_of(waker).is_some_and(|task| task.cast() == self.0),
+        }
+    }
+
+    pub(super) fn into_waker(self) -> Waker {
+        let this = ManuallyDrop::new(self);
+        match this.boxed() {
+            // SAFETY: as in will_wake; `this` is not used again.
+            Some(boxed) => *unsafe { Box::from_raw(boxed.as_ptr()) },
+            // SAFETY: `new` kept the count of a waker with this vtable.
+            None => unsafe { Waker::new(this.0.as_ptr().cast_const(), &VTABLE) },
+        }
+    }
+
+    fn boxed(&self) -> Option<NonNull<Waker>> {
+        let addr = self.0.addr().get();
+        if addr & BOXED == 0 {
+            return None;
+        }
+        NonNull::new(self.0.as_ptr().map_addr(|addr| addr & !BOXED).cast())
+    }
+}
+
+impl Drop for SlimWaker {
+    fn drop(&mut self) {
+        drop(SlimWaker(self.0).into_waker());
+    }
+}
+
 /// Wakes a task of `sched` whose waker came out of its netpoller or of a timer
 /// heap, without queueing it: the right to run it comes back, if this wake won
 /// it. Any other waker comes back itself: a sleep or a socket may have moved to a
@@ -91,5 +142,35 @@ unsafe fn drop_waker(data: *const ()) {
     if unsafe { task.as_ref() }.refs.drop_waker() == Released::Free {
         // SAFETY: the release said so.
         unsafe { header::free(task) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    use super::SlimWaker;
+
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_foreign_waker_survives_the_box() {
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let waker = Waker::from(count.clone());
+        let slim = SlimWaker::new(waker.clone());
+        assert!(slim.will_wake(&waker));
+        assert!(!slim.will_wake(Waker::noop()));
+        slim.into_waker().wake();
+        drop(SlimWaker::new(waker));
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert_eq!(Arc::strong_count(&count), 1);
     }
 }

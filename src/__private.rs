@@ -2,6 +2,7 @@
 
 use std::process;
 
+use crate::profiler::leak::{self, Options};
 use crate::runtime::Builder;
 
 pub use gmp_executor::testing;
@@ -51,15 +52,11 @@ pub fn run_test<F: Future>(builder: Builder, options: TestOptions, future: F) ->
         future.await
     });
     if options.leak_check {
-        let patience = std::time::Instant::now() + std::time::Duration::from_secs(1);
-        while handle.num_tasks() > 0 && std::time::Instant::now() < patience {
-            std::thread::sleep(std::time::Duration::from_millis(1));
+        // The runtime is the test's own: tests that run beside it do not count.
+        let patience = Options::new().max_retry(std::time::Duration::from_secs(1));
+        if let Err(report) = leak::find_in(&handle, &patience) {
+            panic!("{report}");
         }
-        let left = handle.num_tasks();
-        assert_eq!(
-            left, 0,
-            "found unexpected goroutines: {left} tasks are left after the test"
-        );
     }
     output
 }

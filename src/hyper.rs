@@ -1,5 +1,5 @@
-//! hyper on gmp: an [`Executor`], a [`Timer`] and an [`Io`] adaptor. No Tokio
-//! runtime is involved.
+//! hyper on gmp: an [`Executor`], a [`Timer`], an [`Io`] adaptor, a server
+//! ([`serve()`]) and a [`Connector`] for clients. No Tokio runtime is involved.
 //!
 //! The sockets of [`net`](crate::net) implement `hyper::rt::{Read, Write}` and
 //! need no adaptor.
@@ -17,12 +17,18 @@
 //! builder.http2().timer(Timer);
 //! ```
 
+#[cfg(feature = "hyper-client")]
+mod connected;
+mod connector;
 mod io;
 mod serve;
 mod timer;
 
 use ::hyper::rt;
 
+#[cfg(feature = "hyper-client")]
+pub use self::connected::HttpInfo;
+pub use self::connector::{Connecting, Connector, UnixConnector};
 pub use self::io::Io;
 pub use self::serve::{IncomingStream, Listener, MakeService, Serve, Served, serve};
 pub use self::timer::Timer;

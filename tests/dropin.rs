@@ -1,6 +1,8 @@
 //! HTTP as users have it: the servers and clients of this crate against each
 //! other and against raw bytes, on one P and on two.
 
+#[path = "dropin/clients.rs"]
+mod clients;
 #[path = "dropin/serve.rs"]
 mod serve;
 

@@ -46,7 +46,8 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Serves HTTP/1.1, HTTP/2 without TLS, and upgrades to the connections of
 /// `listener`. `make_service` is called with each of them and gives the service
-/// that answers its requests.
+/// that answers its requests. Write the closure in its place, or give its argument
+/// a type (`|_: IncomingStream<'_, _>|`).
 ///
 /// The result is a future with settings: see [`Serve`]. Awaited, it serves until
 /// its signal comes ([`with_graceful_shutdown`](Serve::with_graceful_shutdown)).
@@ -236,12 +237,12 @@ impl<L, M> Serve<L, M> {
     ///
     /// ```
     /// # use hyper::{Request, Response, body::Incoming, service::service_fn};
+    /// # async fn hello(_: Request<Incoming>) -> Result<Response<String>, hyper::Error> {
+    /// #     Ok(Response::new(String::new()))
+    /// # }
     /// # gmp::block_on(async {
     /// # let listener = gmp::net::TcpListener::bind("127.0.0.1:0").await?;
-    /// # let service = |_| service_fn(async |_: Request<Incoming>| {
-    /// #     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
-    /// # });
-    /// let server = gmp::hyper::serve(listener, service).configure(|http| {
+    /// let server = gmp::hyper::serve(listener, |_| service_fn(hello)).configure(|http| {
     ///     http.http1().max_buf_size(64 * 1024);
     ///     http.http2().max_concurrent_streams(100);
     /// });

@@ -1,0 +1,216 @@
+//! The inside of a channel: what it keeps, who waits, and the one order of both.
+//!
+//! Invariants, outside the lock:
+//! 1. A receiver waits only if nothing is inside and no sender waits.
+//! 2. A sender waits only if there is no room.
+//! 3. Each value is in one place: in the note of a waiting sender, inside, or in
+//!    the note of the receiver that it was handed to.
+//!
+//! A value that was handed over keeps its number until its receiver collects it.
+//! If that receiver goes away instead, the value goes to the next one in the
+//! queue, or among [`State::returned`] by its number, and comes out before
+//! everything that was sent after it.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard};
+use std::task::Waker;
+
+use crate::sync::waiters::{Key, Waiters, Wakers, lock};
+
+/// A value that was handed over, with the number of its hand-over.
+pub(super) type Handed<T> = (u64, T);
+
+#[derive(Debug)]
+pub(super) struct Channel<T> {
+    state: Mutex<State<T>>,
+    pub(super) capacity: Option<usize>,
+}
+
+#[derive(Debug)]
+pub(super) struct State<T> {
+    /// `usize::MAX` if unbounded.
+    room: usize,
+    /// Handed over once and returned, by number.
+    returned: VecDeque<Handed<T>>,
+    buffer: VecDeque<T>,
+    /// With their values; none once it is taken.
+    pub(super) sending: Waiters<Option<T>>,
+    /// With what was handed to them.
+    pub(super) receiving: Waiters<Option<Handed<T>>>,
+    handed: u64,
+    closed: bool,
+    senders: usize,
+    receivers: usize,
+}
+
+/// What became of a value that was to be sent.
+#[must_use = "the waker is woken after the lock"]
+pub(super) enum Sent<T> {
+    Done(Option<Waker>),
+    Full(T),
+    Closed(T),
+}
+
+/// What a receiver found.
+#[must_use = "the waker is woken after the lock"]
+pub(super) enum Found<T> {
+    /// A value, and a sender whose own went in or out with it.
+    Value(T, Option<Waker>),
+    Empty,
+    Closed,
+}
+
+/// What a channel without receivers no longer keeps; dropped after the lock.
+#[derive(Debug)]
+pub(super) struct Remains<T> {
+    _returned: VecDeque<Handed<T>>,
+    _buffer: VecDeque<T>,
+}
+
+impl<T> Channel<T> {
+    pub(super) fn new(capacity: Option<usize>) -> Channel<T> {
+        let state = State {
+            room: capacity.unwrap_or(usize::MAX),
+            returned: VecDeque::new(),
+            buffer: VecDeque::new(),
+            sending: Waiters::new(),
+            receiving: Waiters::new(),
+            handed: 0,
+            closed: false,
+            senders: 1,
+            receivers: 1,
+        };
+        Channel {
+            state: Mutex::new(state),
+            capacity,
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
+        lock(&self.state)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Returns whether this call closed it.
+    pub(super) fn close(&self) -> bool {
+        let mut state = self.lock();
+        if state.closed {
+            return false;
+        }
+        let wakers = state.close();
+        drop(state);
+        wakers.wake();
+        true
+    }
+}
+
+impl<T> State<T> {
+    pub(super) fn len(&self) -> usize {
+        self.returned.len() + self.buffer.len()
+    }
+
+    pub(super) fn senders(&mut self) -> &mut usize {
+        &mut self.senders
+    }
+
+    pub(super) fn receivers(&mut self) -> &mut usize {
+        &mut self.receivers
+    }
+
+    /// Sends without waiting: into the hands of the first receiver, or inside.
+    pub(super) fn send(&mut self, value: T) -> Sent<T> {
+        if self.closed {
+            return Sent::Closed(value);
+        }
+        if let Some((note, waker)) = self.receiving.pop() {
+            *note = Some((self.handed, value));
+            self.handed += 1;
+            return Sent::Done(waker);
+        }
+        if self.len() < self.room {
+            self.buffer.push_back(value);
+            return Sent::Done(None);
+        }
+        Sent::Full(value)
+    }
+
+    /// Receives without waiting: from inside, or from the hands of a sender.
+    pub(super) fn receive(&mut self) -> Found<T> {
+        let inside = match self.returned.pop_front() {
+            Some((_, value)) => Some(value),
+            None => self.buffer.pop_front(),
+        };
+        if let Some(value) = inside {
+            let waker = self.admit();
+            return Found::Value(value, waker);
+        }
+        // Nothing inside and a sender that waits: there is no inside.
+        if let Some((value, waker)) = self.take_from_sender() {
+            return Found::Value(value, waker);
+        }
+        if self.closed {
+            return Found::Closed;
+        }
+        Found::Empty
+    }
+
+    /// Lets the first waiting sender's value in, if there is room.
+    fn admit(&mut self) -> Option<Waker> {
+        if self.len() >= self.room {
+            return None;
+        }
+        let (value, waker) = self.take_from_sender()?;
+        self.buffer.push_back(value);
+        waker
+    }
+
+    fn take_from_sender(&mut self) -> Option<(T, Option<Waker>)> {
+        let (note, waker) = self.sending.pop()?;
+        let value = note.take().expect("a queued sender holds its value");
+        Some((value, waker))
+    }
+
+    /// Takes back a value whose receiver went away.
+    #[must_use = "the next receiver waits"]
+    pub(super) fn give_back(&mut self, handed: Handed<T>) -> Option<Waker> {
+        if let Some((note, waker)) = self.receiving.pop() {
+            *note = Some(handed);
+            return waker;
+        }
+        let place = self.returned.partition_point(|(n, _)| *n < handed.0);
+        self.returned.insert(place, handed);
+        None
+    }
+
+    /// Ends the wait of a receiver that goes away.
+    #[must_use = "the next receiver waits"]
+    pub(super) fn abandon(&mut self, key: Key) -> (Option<Waker>, impl Sized + use<T>) {
+        let mut removed = self.receiving.remove(key);
+        let waker = removed.note.take().and_then(|v| self.give_back(v));
+        (waker, removed)
+    }
+
+    /// Nothing can be sent from here on. Waiting senders keep their values, and
+    /// find them again.
+    pub(super) fn close(&mut self) -> Wakers {
+        self.closed = true;
+        let mut wakers = self.receiving.pop_all();
+        wakers.append(self.sending.pop_all());
+        wakers
+    }
+
+    /// What is inside, when there is nobody to receive it.
+    pub(super) fn empty(&mut self) -> Remains<T> {
+        Remains {
+            _returned: std::mem::take(&mut self.returned),
+            _buffer: std::mem::take(&mut self.buffer),
+        }
+    }
+}

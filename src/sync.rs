@@ -1,0 +1,23 @@
+//! Primitives for tasks that share something, or tell each other something.
+//!
+//! The shapes are Tokio's; the mutex and the wait group behave as Go's. All of
+//! them work between tasks and threads of any kind, with no runtime around; a
+//! task of this crate that waits in one shows in a dump where and for what.
+//!
+//! Whoever waits longest is served first. Futures may be dropped at any time: what
+//! was granted to one that is gone goes to the next.
+
+mod mutex;
+mod notify;
+mod rwlock;
+mod semaphore;
+pub(crate) mod waiters;
+
+pub use self::mutex::{Mutex, MutexGuard, OwnedMutexGuard, TryLockError};
+pub use self::notify::{Notified, Notify};
+pub use self::rwlock::{
+    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
+pub use self::semaphore::{
+    AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError,
+};

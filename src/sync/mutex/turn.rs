@@ -1,0 +1,347 @@
+//! Whose turn it is: Go's mutex (rule R-G-14), without what it guards.
+//!
+//! In normal mode the lock is free for whoever comes: an unlock wakes the first in
+//! the queue, and a task that runs may be there sooner. That is fast, since it
+//! needs no switch. A woken waiter that finds the lock taken goes back to the
+//! *head* of the queue; if it has waited for more than 1 ms by then, it sets
+//! starving mode, where each unlock hands the lock to the first waiter and nobody
+//! else touches it. A waiter that got it this way ends the mode if it is the last
+//! or has waited for less than 1 ms.
+//!
+//! Invariants, outside the lock:
+//! 1. If the lock is free and somebody waits, one waiter is awake (`woken`) and
+//!    will look. Whoever goes away while awake wakes the next.
+//! 2. In starving mode the lock is held, if only by a waiter that does not know
+//!    it yet, and somebody waits or was handed it.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll, Waker, ready};
+
+use gmp_executor::{WaitReason, leaf};
+
+use crate::sync::waiters::{Key, Waiters, lock, wake};
+
+/// How long a waiter loses before it starves, in nanoseconds (Go's constant).
+const STARVING_NS: u64 = 1_000_000;
+
+#[derive(Debug)]
+pub(crate) struct Turn {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    locked: bool,
+    starving: bool,
+    /// A waiter was woken and has not looked yet.
+    woken: bool,
+    waiters: Waiters<Note>,
+}
+
+#[derive(Debug)]
+struct Note {
+    since: u64,
+    /// The lock is this waiter's.
+    handed: bool,
+}
+
+impl Turn {
+    pub(crate) const fn new() -> Turn {
+        Turn {
+            state: Mutex::new(State {
+                locked: false,
+                starving: false,
+                woken: false,
+                waiters: Waiters::new(),
+            }),
+        }
+    }
+
+    pub(crate) fn try_lock(&self) -> bool {
+        let mut state = lock(&self.state);
+        !std::mem::replace(&mut state.locked, true)
+    }
+
+    pub(crate) fn lock(&self, location: &'static Location<'static>) -> Locking<'_> {
+        Locking {
+            turn: self,
+            key: None,
+            location,
+        }
+    }
+
+    /// Ends the turn of whoever holds the lock.
+    pub(crate) fn unlock(&self) {
+        // The lock of the state ends with this statement.
+        let waker = lock(&self.state).unlock();
+        wake(waker);
+    }
+}
+
+impl State {
+    #[must_use = "the next one waits"]
+    fn unlock(&mut self) -> Option<Waker> {
+        if self.starving {
+            if let Some((note, waker)) = self.waiters.pop() {
+                note.handed = true;
+                return waker;
+            }
+            self.starving = false;
+        }
+        self.locked = false;
+        self.wake_next()
+    }
+
+    /// Wakes the first waiter, unless one is awake already or has no chance.
+    #[must_use = "it waits"]
+    fn wake_next(&mut self) -> Option<Waker> {
+        if self.locked || self.woken {
+            return None;
+        }
+        let (_, waker) = self.waiters.pop()?;
+        self.woken = true;
+        waker
+    }
+}
+
+/// The future of [`Turn::lock`].
+#[derive(Debug)]
+pub(crate) struct Locking<'a> {
+    turn: &'a Turn,
+    key: Option<Key>,
+    location: &'static Location<'static>,
+}
+
+impl Future for Locking<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        ready!(leaf::poll_check(cx));
+        let mut guard = lock(&this.turn.state);
+        let state = &mut *guard;
+        let former = match &this.key {
+            // In starving mode the lock is never free.
+            None if !state.locked => {
+                state.locked = true;
+                return Poll::Ready(());
+            }
+            None => {
+                let note = Note {
+                    since: leaf::now(),
+                    handed: false,
+                };
+                this.key = Some(state.waiters.push(Some(cx.waker()), note));
+                None
+            }
+            Some(key) if state.waiters.is_queued(key) => state.waiters.set_waker(key, cx.waker()),
+            Some(key) => {
+                let waited = leaf::now().saturating_sub(state.waiters.note(key).since);
+                let starved = waited > STARVING_NS;
+                if state.waiters.note(key).handed {
+                    if !starved || state.waiters.is_empty() {
+                        state.starving = false;
+                    }
+                } else if state.locked {
+                    state.woken = false;
+                    state.starving |= starved;
+                    state.waiters.requeue_front(key, cx.waker());
+                    drop(guard);
+                    leaf::park(WaitReason::MutexLock, this.location);
+                    return Poll::Pending;
+                } else {
+                    state.woken = false;
+                    state.locked = true;
+                }
+                if let Some(key) = this.key.take() {
+                    // Its waker was taken when it left the queue.
+                    let _removed = state.waiters.remove(key);
+                }
+                return Poll::Ready(());
+            }
+        };
+        drop(guard);
+        drop(former);
+        leaf::park(WaitReason::MutexLock, this.location);
+        Poll::Pending
+    }
+}
+
+impl Drop for Locking<'_> {
+    fn drop(&mut self) {
+        let Some(key) = self.key.take() else { return };
+        let mut state = lock(&self.turn.state);
+        let removed = state.waiters.remove(key);
+        let waker = if removed.queued {
+            None
+        } else if removed.note.handed {
+            state.unlock()
+        } else {
+            state.woken = false;
+            state.wake_next()
+        };
+        drop(state);
+        drop(removed);
+        wake(waker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn poll(future: &mut Locking<'_>) -> Poll<()> {
+        Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[track_caller]
+    fn waiting(turn: &Turn) -> Locking<'_> {
+        let mut waits = turn.lock(Location::caller());
+        assert!(poll(&mut waits).is_pending());
+        waits
+    }
+
+    fn make_old(turn: &Turn, waiter: &Locking<'_>) {
+        let key = waiter.key.as_ref().expect("it waits");
+        lock(&turn.state).waiters.note(key).since = 0;
+    }
+
+    /// So that a waiter since moment 0 has waited for long.
+    fn let_a_millisecond_pass() {
+        while leaf::now() <= 2 * STARVING_NS {
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Rule R-G-14. Source: sync.Mutex: a running task may take a free lock before
+    /// the waiter that was woken for it; that waiter keeps its turn.
+    #[test]
+    fn in_normal_mode_whoever_comes_may_have_the_lock() {
+        let turn = Turn::new();
+        assert!(turn.try_lock());
+        let (mut first, mut second) = (waiting(&turn), waiting(&turn));
+        turn.unlock();
+        assert!(turn.try_lock(), "the woken waiter has not looked yet");
+        assert!(poll(&mut first).is_pending());
+        turn.unlock();
+        assert!(poll(&mut second).is_pending(), "behind the first");
+        assert!(poll(&mut first).is_ready());
+        turn.unlock();
+        assert!(poll(&mut second).is_ready());
+        turn.unlock();
+        assert!(turn.try_lock());
+    }
+
+    /// Rule R-G-14. Source: sync.Mutex: after 1 ms the lock is handed over, until
+    /// the last waiter has it.
+    #[test]
+    fn a_waiter_that_loses_for_a_millisecond_is_handed_the_lock() {
+        let_a_millisecond_pass();
+        let turn = Turn::new();
+        assert!(turn.try_lock());
+        let (mut first, mut second) = (waiting(&turn), waiting(&turn));
+        make_old(&turn, &first);
+        make_old(&turn, &second);
+        turn.unlock();
+        assert!(turn.try_lock());
+        assert!(poll(&mut first).is_pending());
+        assert!(lock(&turn.state).starving);
+        turn.unlock();
+        assert!(!turn.try_lock(), "it is the first waiter's");
+        // A newcomer goes to the tail, though it runs and the holder does not yet.
+        let mut third = waiting(&turn);
+        assert!(poll(&mut first).is_ready());
+        turn.unlock();
+        assert!(!turn.try_lock(), "the mode goes on: the second starves too");
+        assert!(poll(&mut second).is_ready());
+        turn.unlock();
+        assert!(poll(&mut third).is_ready());
+        assert!(!lock(&turn.state).starving, "nobody else waits");
+        turn.unlock();
+        assert!(turn.try_lock());
+    }
+
+    #[test]
+    fn a_short_wait_ends_starving_mode() {
+        let_a_millisecond_pass();
+        let turn = Turn::new();
+        assert!(turn.try_lock());
+        let mut first = waiting(&turn);
+        make_old(&turn, &first);
+        turn.unlock();
+        assert!(turn.try_lock());
+        assert!(poll(&mut first).is_pending());
+        let mut second = waiting(&turn);
+        let key = second.key.as_ref().expect("it waits");
+        lock(&turn.state).waiters.note(key).since = u64::MAX;
+        let _third = waiting(&turn);
+        turn.unlock();
+        assert!(poll(&mut first).is_ready());
+        assert!(lock(&turn.state).starving);
+        turn.unlock();
+        assert!(poll(&mut second).is_ready());
+        assert!(!lock(&turn.state).starving, "it came in time");
+    }
+
+    #[test]
+    fn a_waiter_that_goes_away_awake_wakes_the_next() {
+        let turn = Turn::new();
+        assert!(turn.try_lock());
+        let (first, mut second) = (waiting(&turn), waiting(&turn));
+        turn.unlock();
+        drop(first);
+        assert!(poll(&mut second).is_ready());
+        // One that goes away while it waits changes nothing.
+        let third = waiting(&turn);
+        drop(third);
+        turn.unlock();
+        assert!(turn.try_lock());
+    }
+
+    #[test]
+    fn a_waiter_that_goes_away_with_the_lock_hands_it_on() {
+        let_a_millisecond_pass();
+        let turn = Turn::new();
+        assert!(turn.try_lock());
+        let (mut first, mut second) = (waiting(&turn), waiting(&turn));
+        make_old(&turn, &first);
+        turn.unlock();
+        assert!(turn.try_lock());
+        assert!(poll(&mut first).is_pending());
+        turn.unlock();
+        drop(first);
+        assert!(!turn.try_lock(), "handed to the second");
+        assert!(poll(&mut second).is_ready());
+        turn.unlock();
+        // The last to be handed the lock leaves a free one behind.
+        assert!(turn.try_lock());
+        let mut last = waiting(&turn);
+        make_old(&turn, &last);
+        turn.unlock();
+        assert!(turn.try_lock());
+        assert!(poll(&mut last).is_pending());
+        turn.unlock();
+        drop(last);
+        assert!(turn.try_lock());
+        turn.unlock();
+        assert!(!lock(&turn.state).starving);
+    }
+
+    #[test]
+    fn starving_mode_does_not_outlive_the_waiters() {
+        let_a_millisecond_pass();
+        let turn = Turn::new();
+        assert!(turn.try_lock());
+        let mut first = waiting(&turn);
+        make_old(&turn, &first);
+        turn.unlock();
+        assert!(turn.try_lock());
+        assert!(poll(&mut first).is_pending());
+        drop(first);
+        turn.unlock();
+        assert!(turn.try_lock(), "there is nobody to hand it to");
+    }
+}

@@ -28,6 +28,8 @@
 extern crate self as gmp;
 
 mod async_io;
+#[cfg(feature = "axum")]
+pub mod axum;
 pub mod chan;
 pub mod fs;
 #[cfg(feature = "hyper")]

@@ -3,6 +3,8 @@
 
 #[path = "dropin/clients.rs"]
 mod clients;
+#[path = "dropin/routers.rs"]
+mod routers;
 #[path = "dropin/serve.rs"]
 mod serve;
 

@@ -1,0 +1,137 @@
+//! axum on gmp: [`serve`] for routers, [`ConnectInfo`] for handlers, and
+//! [`keep_alive()`] for event streams. No Tokio runtime is involved.
+//!
+//! Depend on axum with `default-features = false` and the features that you use
+//! (`json`, `query`, `form`, ...). Its feature `tokio` is what compiles a runtime;
+//! `axum::serve`, its `ConnectInfo` and its web sockets are behind that feature,
+//! and the first two have their counterparts here.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use gmp::axum::ConnectInfo;
+//! use gmp::net::TcpListener;
+//! use std::net::SocketAddr;
+//!
+//! async fn whoami(ConnectInfo(addr): ConnectInfo<SocketAddr>) -> String {
+//!     format!("you are {addr}\n")
+//! }
+//!
+//! # gmp::block_on(async {
+//! let app = Router::new()
+//!     .route("/", get(async || "Hello\n"))
+//!     .route("/whoami", get(whoami));
+//! let listener = TcpListener::bind("127.0.0.1:0").await?;
+//! # let stop = gmp::time::sleep(std::time::Duration::from_millis(5));
+//! // In a service: `async { ctrl_c().await.expect("a handler") }`.
+//! gmp::axum::serve(listener, app)
+//!     .with_graceful_shutdown(stop)
+//!     .await?;
+//! # std::io::Result::Ok(()) }).unwrap();
+//! ```
+
+mod connect_info;
+mod keep_alive;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::task::{Context, Poll};
+
+use ::axum::body::Body;
+use ::axum::extract::Request;
+use ::axum::response::Response;
+use ::hyper::body::Incoming;
+use hyper_util::service::TowerToHyperService;
+use tower_service::Service;
+
+pub use self::connect_info::ConnectInfo;
+pub use self::keep_alive::{KeepAlive, keep_alive};
+use crate::hyper::{IncomingStream, Listener, MakeService, Serve};
+
+/// Serves a router, or any other service of axum's requests: a handler made into
+/// a service, a router within layers.
+///
+/// The result is a future with settings, [`Serve`]: a graceful stop, limits of
+/// time and of connections. What [`hyper::serve`](crate::hyper::serve()) says of
+/// errors, panics and dropping holds here too. Every request carries the address
+/// of its peer, see [`ConnectInfo`].
+///
+/// # Errors
+/// As [`hyper::serve`](crate::hyper::serve()).
+///
+/// # Cancel safety
+/// Dropping the future closes the listener and all connections.
+///
+/// See the [module](self) for an example.
+pub fn serve<L, S>(listener: L, service: S) -> Serve<L, Shared<S>>
+where
+    L: Listener,
+    L::Addr: Clone + Sync,
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    Serve::new(listener, Shared { service })
+}
+
+/// Gives every connection a clone of one service. From [`serve`].
+#[derive(Clone)]
+pub struct Shared<S> {
+    service: S,
+}
+
+impl<S> fmt::Debug for Shared<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+impl<L, S> MakeService<L> for Shared<S>
+where
+    L: Listener,
+    L::Addr: Clone,
+    S: Clone,
+{
+    type Service = TowerToHyperService<Connected<S, L::Addr>>;
+
+    fn make(&mut self, stream: IncomingStream<'_, L>) -> Self::Service {
+        TowerToHyperService::new(Connected {
+            service: self.service.clone(),
+            addr: stream.remote_addr().clone(),
+        })
+    }
+}
+
+/// The service of one connection: axum's bodies, and the peer's address.
+#[derive(Clone)]
+pub struct Connected<S, A> {
+    service: S,
+    addr: A,
+}
+
+impl<S, A: fmt::Debug> fmt::Debug for Connected<S, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connected")
+            .field("addr", &self.addr)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, A> Service<::hyper::Request<Incoming>> for Connected<S, A>
+where
+    S: Service<Request>,
+    A: Clone + Send + Sync + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: ::hyper::Request<Incoming>) -> S::Future {
+        let mut request = request.map(Body::new);
+        let info = ConnectInfo(self.addr.clone());
+        request.extensions_mut().insert(info);
+        self.service.call(request)
+    }
+}

@@ -1,0 +1,278 @@
+//! `gmp::axum::serve`, by way of hyper-util's client on `gmp::hyper::Connector`.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+use axum::extract::{Path, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::response::sse::{Event, Sse};
+use axum::routing::{any, get, post};
+use axum::{Json, Router};
+use futures::stream::{Stream, StreamExt};
+use gmp::axum::{ConnectInfo, keep_alive, serve};
+use gmp::hyper::{Connector, Executor, Io, Timer, UnixConnector};
+use gmp::net::UnixListener;
+use gmp::time::interval;
+use hyper::header::{CONTENT_TYPE, HeaderName};
+use hyper_util::client::legacy::Client;
+use serde_json::{Value, json};
+
+use super::*;
+
+type Pool = Client<Connector, Full<Bytes>>;
+
+fn pool() -> Pool {
+    Client::builder(Executor)
+        .timer(Timer)
+        .pool_timer(Timer)
+        .build(Connector::new())
+}
+
+async fn start(router: Router) -> Server {
+    let (listener, addr) = bind().await;
+    let (stop, stopped) = signal();
+    let task = gmp::spawn(serve(listener, router).with_graceful_shutdown(stopped));
+    Server { addr, stop, task }
+}
+
+async fn ask(pool: &Pool, addr: SocketAddr, path: &str) -> (StatusCode, Bytes) {
+    let uri = format!("http://{addr}{path}").parse().unwrap();
+    let response = pool.get(uri).await.unwrap();
+    (response.status(), body_of(response).await)
+}
+
+async fn add(State(sum): State<Arc<AtomicU64>>, Json(body): Json<Value>) -> Json<Value> {
+    let n = body["n"].as_u64().unwrap_or(0);
+    Json(json!({ "sum": sum.fetch_add(n, SeqCst) + n }))
+}
+
+async fn whoami(ConnectInfo(addr): ConnectInfo<SocketAddr>) -> String {
+    addr.to_string()
+}
+
+fn app() -> Router {
+    Router::new()
+        .route("/hello/{name}", get(async |Path(name): Path<String>| name))
+        .route("/add", post(add))
+        .route("/echo", post(async |body: Bytes| body))
+        .route("/whoami", get(whoami))
+        .fallback(async || (StatusCode::NOT_FOUND, "nothing here"))
+        .with_state(Arc::new(AtomicU64::new(0)))
+}
+
+#[test]
+fn routes_state_json_and_what_is_not_there() {
+    on_each(async || {
+        let server = start(app()).await;
+        let pool = pool();
+        let (status, body) = ask(&pool, server.addr, "/hello/gmp").await;
+        assert_eq!((status, &body[..]), (StatusCode::OK, b"gmp".as_slice()));
+        let (status, body) = ask(&pool, server.addr, "/nowhere").await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert_eq!(body, "nothing here");
+        let (status, _) = ask(&pool, server.addr, "/add").await;
+        assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+        for (body, status, answer) in [
+            (r#"{"n": 2}"#, StatusCode::OK, r#"{"sum":2}"#),
+            (r#"{"n": 40}"#, StatusCode::OK, r#"{"sum":42}"#),
+            ("not json", StatusCode::BAD_REQUEST, ""),
+        ] {
+            let uri = format!("http://{}/add", server.addr);
+            let mut request = request(&uri, &Bytes::from_static(body.as_bytes()));
+            request
+                .headers_mut()
+                .insert(CONTENT_TYPE, "application/json".parse().unwrap());
+            let response = pool.request(request).await.unwrap();
+            assert_eq!(response.status(), status);
+            let body = body_of(response).await;
+            assert!(answer.is_empty() || body == answer, "{body:?}");
+        }
+        drop(pool);
+        assert_eq!(server.stop().await.left, 0);
+    });
+}
+
+#[test]
+fn bodies_of_a_mebibyte_go_both_ways_over_either_protocol() {
+    on_each(async || {
+        let server = start(app()).await;
+        let body = Bytes::from(vec![b'x'; 1 << 20]);
+        for http2 in [false, true] {
+            let pool = Client::builder(Executor)
+                .timer(Timer)
+                .http2_only(http2)
+                .build(Connector::new());
+            for _ in 0..3 {
+                let request = request(&format!("http://{}/echo", server.addr), &body);
+                let response = pool.request(request).await.unwrap();
+                assert_eq!(response.status(), StatusCode::OK);
+                assert!(body_of(response).await == body, "the body differs");
+            }
+        }
+        assert_eq!(server.stop().await.left, 0);
+    });
+}
+
+#[test]
+fn a_handler_knows_its_peer() {
+    on_each(async || {
+        let server = start(app()).await;
+        let pool = pool();
+        let uri = format!("http://{}/whoami", server.addr).parse().unwrap();
+        let response = pool.get(uri).await.unwrap();
+        let info: gmp::hyper::HttpInfo = *response.extensions().get().unwrap();
+        let body = body_of(response).await;
+        assert_eq!(body, info.local_addr().to_string());
+        drop(pool);
+        server.stop().await;
+    });
+}
+
+#[test]
+fn a_router_is_served_on_a_unix_socket() {
+    on_each(async || {
+        let path = std::env::temp_dir().join(format!("gmp-router-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let listener = UnixListener::bind(&path).unwrap();
+        let peer = async |info: ConnectInfo<std::os::unix::net::SocketAddr>| {
+            assert!(info.0.is_unnamed());
+            "unnamed"
+        };
+        let router = Router::new().route("/peer", get(peer)).merge(app());
+        let serving = gmp::spawn(serve(listener, router));
+        let pool: Client<_, Full<Bytes>> =
+            Client::builder(Executor).build(UnixConnector::new(&path));
+        let response = pool.get("http://a/peer".parse().unwrap()).await.unwrap();
+        assert_eq!(body_of(response).await, "unnamed");
+        // There is no such address of a Unix socket: the handler is not asked.
+        let response = pool.get("http://a/whoami".parse().unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        drop(pool);
+        serving.abort();
+        std::fs::remove_file(&path).unwrap();
+    });
+}
+
+#[test]
+fn layers_see_requests_and_answers() {
+    on_each(async || {
+        let layer = async |request: Request, next: Next| {
+            let mut response: Response = next.run(request).await;
+            let name = HeaderName::from_static("seen");
+            response.headers_mut().insert(name, "yes".parse().unwrap());
+            response
+        };
+        let server = start(app().layer(middleware::from_fn(layer))).await;
+        let pool = pool();
+        let uri = format!("http://{}/hello/gmp", server.addr).parse().unwrap();
+        let response = pool.get(uri).await.unwrap();
+        assert_eq!(response.headers()["seen"], "yes");
+        body_of(response).await;
+        drop(pool);
+        server.stop().await;
+    });
+}
+
+async fn ticks() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let ticks = interval(Duration::from_millis(2))
+        .take(5)
+        .enumerate()
+        .map(|(n, _)| Ok(Event::default().data(n.to_string())));
+    Sse::new(ticks)
+}
+
+async fn silence() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let silence = futures::stream::pending();
+    Sse::new(keep_alive(silence, Duration::from_millis(2)))
+}
+
+#[test]
+fn events_are_streamed_and_silence_is_kept_alive() {
+    on_each(async || {
+        let router = Router::new()
+            .route("/ticks", get(ticks))
+            .route("/silence", get(silence));
+        let server = start(router).await;
+        let pool = pool();
+        let (status, body) = ask(&pool, server.addr, "/ticks").await;
+        assert_eq!(status, StatusCode::OK);
+        let expected: String = (0..5).map(|n| format!("data: {n}\n\n")).collect();
+        assert_eq!(body, expected);
+        let uri = format!("http://{}/silence", server.addr).parse().unwrap();
+        let mut silence = pool.get(uri).await.unwrap().into_body();
+        for _ in 0..3 {
+            let frame = silence.frame().await.unwrap().unwrap();
+            assert_eq!(frame.into_data().unwrap(), ":\n\n");
+        }
+        // The server finds out that nobody listens any more.
+        drop((silence, pool));
+        assert_eq!(server.stop().await.left, 0);
+    });
+}
+
+#[test]
+fn a_request_in_flight_is_answered_before_the_end() {
+    on_each(async || {
+        let (arrives, arrived) = oneshot::channel();
+        let (answer, answers) = oneshot::channel();
+        let once = std::sync::Mutex::new(Some((arrives, answers)));
+        let once = Arc::new(once);
+        let late = async move || {
+            let (arrives, answers) = once.lock().unwrap().take().unwrap();
+            arrives.send(()).unwrap();
+            answers.await.unwrap();
+            "late"
+        };
+        let server = start(Router::new().route("/", get(late))).await;
+        let addr = server.addr;
+        let pool = pool();
+        let asking = gmp::spawn(async move { ask(&pool, addr, "/").await });
+        arrived.await.unwrap();
+        let mut stopping = pin!(server.stop());
+        assert!(futures::poll!(stopping.as_mut()).is_pending());
+        answer.send(()).unwrap();
+        let (status, body) = asking.await.unwrap();
+        assert_eq!((status, &body[..]), (StatusCode::OK, b"late".as_slice()));
+        assert_eq!(stopping.await.left, 0);
+    });
+}
+
+async fn upgrade(request: Request) -> Response {
+    gmp::spawn(async move {
+        let raw = Io::new(hyper::upgrade::on(request).await.unwrap());
+        let (read, mut write) = raw.split();
+        futures::io::copy(read, &mut write).await.unwrap();
+        write.close().await.unwrap();
+    });
+    let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
+    let response = response
+        .header("connection", "upgrade")
+        .header("upgrade", "echo");
+    response.body(axum::body::Body::empty()).unwrap()
+}
+
+#[test]
+fn a_handler_can_take_the_connection_over() {
+    on_each(async || {
+        let server = start(Router::new().route("/", any(upgrade))).await;
+        let (mut sender, connection) = client(server.addr).await;
+        let mut asks = request("/", &Bytes::new());
+        asks.headers_mut()
+            .insert("connection", "upgrade".parse().unwrap());
+        asks.headers_mut()
+            .insert("upgrade", "echo".parse().unwrap());
+        let response = sender.send_request(asks).await.unwrap();
+        let mut raw = Io::new(hyper::upgrade::on(response).await.unwrap());
+        raw.write_all(b"raw bytes").await.unwrap();
+        raw.close().await.unwrap();
+        let mut echoed = String::new();
+        raw.read_to_string(&mut echoed).await.unwrap();
+        assert_eq!(echoed, "raw bytes");
+        connection.await.unwrap().unwrap();
+        server.stop().await;
+    });
+}

@@ -9,6 +9,8 @@ mod eventually;
 mod handoff;
 #[path = "never_stall/suspend.rs"]
 mod suspend;
+#[path = "never_stall/turns.rs"]
+mod turns;
 #[path = "never_stall/watch.rs"]
 mod watch;
 #[path = "support/watchdog.rs"]

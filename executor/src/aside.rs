@@ -1,9 +1,134 @@
 //! Tasks that hold up their P, on the way to an M that polls them without one.
+//!
+//! Those that block get a thread each: they cost no core. Those that compute share
+//! the cores with the Ps, and the kernel would let sixteen of them keep the thread
+//! that answers a request waiting for a whole round of theirs; so only about as many
+//! as there are Ps compute at once, and the others wait for their turn.
+//!
+//! - A task that has a turn carries a mark in its park record; whoever polls it
+//!   takes the mark and answers for the turn: it goes to the next in the queue or is
+//!   given back.
+//! - A queued task is runnable, and listed in the registry, where dumps, suspenders
+//!   and shutdown find it.
+//! - The runtime's end opens the gate: `flush` hands the queue to the Ps, and under
+//!   the same lock nobody queues after that.
+//! - A turn that does not end (the poll blocks after all) holds the queue up no longer
+//!   than [`STUCK`] per task: sysmon then lets one more go.
+
+use std::collections::VecDeque;
 
 use crate::g::ReadyG;
-use crate::m::M;
+use crate::m::{M, wake_p};
 use crate::sched::Sched;
-use crate::sync::{Ordering, lock};
+use crate::sync::{Arc, Mutex, Ordering, lock};
+
+/// After this time without a change of turns sysmon lets one more task compute.
+const STUCK: u64 = 100_000_000;
+
+/// Who computes without a P, and who is to.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    queue: VecDeque<ReadyG>,
+    /// Tasks that have a turn.
+    running: u32,
+    /// When a turn began last, by sysmon's clock.
+    moved: u64,
+}
+
+impl Turns {
+    /// Whether tasks wait for their turn.
+    pub(crate) fn are_wanted(&self) -> bool {
+        !lock(&self.inner).queue.is_empty()
+    }
+}
+
+/// A task that computes asks for a turn. None: it waits in the queue. The caller has
+/// the right to run it, on an M.
+pub(crate) fn enter(m: &M, gp: ReadyG) -> Option<ReadyG> {
+    let sched = &*m.sched;
+    let mut turns = lock(&sched.turns.inner);
+    if sched.is_closing() {
+        return Some(gp);
+    }
+    if turns.running >= sched.procs() {
+        list(m, &gp);
+        turns.queue.push_back(gp);
+        return None;
+    }
+    turns.running += 1;
+    gp.header().park.set_turn(true);
+    Some(gp)
+}
+
+/// A poll without a P has ended; `again` is its task if that wants to go on at once.
+/// What the M polls next, if anything.
+pub(crate) fn next(m: &M, had_turn: bool, again: Option<ReadyG>) -> Option<ReadyG> {
+    if !had_turn {
+        return match again {
+            Some(gp) if gp.header().park.computes() => enter(m, gp),
+            other => other,
+        };
+    }
+    let sched = &*m.sched;
+    let mut turns = lock(&sched.turns.inner);
+    if let Some(gp) = again {
+        if sched.is_closing() {
+            turns.running -= 1;
+            return Some(gp);
+        }
+        list(m, &gp);
+        turns.queue.push_back(gp);
+    }
+    let Some(next) = turns.queue.pop_front() else {
+        turns.running -= 1;
+        return None;
+    };
+    turns.moved = 0;
+    next.header().park.set_turn(true);
+    Some(next)
+}
+
+/// sysmon's look: a queue that has not moved for long gets one more turn.
+pub(crate) fn hurry(sched: &Arc<Sched>, now: u64) {
+    let gp = {
+        let mut turns = lock(&sched.turns.inner);
+        if turns.queue.is_empty() {
+            return;
+        }
+        if turns.moved == 0 {
+            turns.moved = now;
+        }
+        if now - turns.moved < STUCK {
+            return;
+        }
+        turns.moved = now;
+        let Some(gp) = turns.queue.pop_front() else {
+            return;
+        };
+        turns.running += 1;
+        gp.header().park.set_turn(true);
+        gp
+    };
+    sched.injector.push(gp);
+    wake_p(sched);
+}
+
+/// The runtime ends: the tasks go to the Ps, to be cancelled there.
+pub(crate) fn flush(sched: &Arc<Sched>) {
+    let queue = std::mem::take(&mut lock(&sched.turns.inner).queue);
+    sched.injector.push_all(queue);
+    wake_p(sched);
+}
+
+/// Lists a task that may have no other trace while it is queued.
+fn list(m: &M, gp: &ReadyG) {
+    crate::proc::list(m, gp.as_ptr());
+}
 
 /// Hands a task that holds up its P to an idle M, which polls it without one.
 /// Comes back if no M is idle.

@@ -5,6 +5,7 @@
 //! What only a whole runtime shows (time, several threads) is in the workspace's
 //! `tests/conformance`.
 
+mod aside;
 mod kit;
 mod preempt;
 mod queues;

@@ -76,6 +76,16 @@ pub(crate) struct Aside {
     since: Cell<u64>,
     checked: Cell<u64>,
     gives_way: Cell<bool>,
+    work: Cell<Work>,
+}
+
+/// What a thread has done so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Work {
+    /// Time on a core, in nanoseconds.
+    cpu: u64,
+    /// How often it has gone to sleep in the kernel.
+    sleeps: u64,
 }
 
 impl Aside {
@@ -87,6 +97,13 @@ impl Aside {
     /// then it does not hold up a P for long.
     pub(crate) fn end(&self, now: u64) -> (u64, bool) {
         (now - self.began.get(), self.gives_way.get())
+    }
+
+    /// Whether the poll of that length was one of computing and not of waiting. Its
+    /// time on a core tells, as far as others left it one; and it never slept.
+    pub(crate) fn computed(&self, time: u64) -> bool {
+        let (before, now) = (self.work.get(), thread_work());
+        now.cpu - before.cpu >= Self::NEAR.min(time) && now.sleeps == before.sleeps
     }
 
     /// At a check: whether the slice is over. The first check passes: behind it
@@ -108,6 +125,7 @@ pub(crate) fn arm_aside(m: &M) {
     m.aside.since.set(m.aside.began.get());
     m.aside.checked.set(0);
     m.aside.gives_way.set(false);
+    m.aside.work.set(thread_work());
     m.shared.stackguard0.store(WATCH, Ordering::Relaxed); // ord: own word
 }
 
@@ -188,12 +206,17 @@ pub(crate) fn unconstrained<R>(f: impl FnOnce() -> R) -> R {
 
 pub(crate) use os::{stack_floor, thread_id};
 
+use os::thread_work;
+
 /// What only the operating system knows of a thread.
 #[cfg(target_os = "linux")]
 mod os {
-    #![expect(unsafe_code, reason = "asks libc for the bounds of the thread's stack")]
+    #![expect(
+        unsafe_code,
+        reason = "asks libc for the thread's stack and its use of the cores"
+    )]
 
-    use super::MARGIN;
+    use super::{MARGIN, Work};
 
     /// The lowest address that leaves room for a panic. Asked once a thread: for
     /// the main thread the answer is read from a file.
@@ -225,6 +248,23 @@ mod os {
         }
     }
 
+    /// What the calling thread has done.
+    pub(super) fn thread_work() -> Work {
+        let mut usage = std::mem::MaybeUninit::<libc::rusage>::uninit();
+        // SAFETY: fills `usage` for the calling thread, or fails.
+        if unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) } != 0 {
+            return Work::default();
+        }
+        // SAFETY: filled above.
+        let usage = unsafe { usage.assume_init() };
+        let nanos =
+            |time: libc::timeval| time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1_000;
+        Work {
+            cpu: nanos(usage.ru_utime) + nanos(usage.ru_stime),
+            sleeps: usage.ru_nvcsw as u64,
+        }
+    }
+
     /// The kernel's number of the thread.
     pub(crate) fn thread_id() -> i32 {
         rustix::thread::gettid().as_raw_nonzero().get()
@@ -233,6 +273,11 @@ mod os {
 
 #[cfg(not(target_os = "linux"))]
 mod os {
+    /// Not known here: nobody is taken for one that computes.
+    pub(super) fn thread_work() -> super::Work {
+        super::Work::default()
+    }
+
     /// Not known here: the guard only ever holds the poison.
     pub(crate) fn stack_floor() -> usize {
         0

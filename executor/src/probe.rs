@@ -110,6 +110,10 @@ pub(crate) struct ParkRecord {
 const HOLDS_UP: u8 = 1;
 /// The last poll gave way at a check.
 const GAVE_WAY: u8 = 2;
+/// A poll without a P computed for long and never slept.
+const COMPUTES: u8 = 4;
+/// It has a turn to compute (`aside.rs`); whoever polls it takes this mark.
+const TURN: u8 = 8;
 
 impl ParkRecord {
     pub(crate) fn new() -> ParkRecord {
@@ -161,8 +165,25 @@ impl ParkRecord {
         self.set_manner(GAVE_WAY, gave_way);
     }
 
+    #[inline]
+    pub(crate) fn computes(&self) -> bool {
+        self.manner.load(Ordering::Relaxed) & COMPUTES != 0 // ord: as above
+    }
+
+    pub(crate) fn set_computes(&self, computes: bool) {
+        self.set_manner(COMPUTES, computes);
+    }
+
+    pub(crate) fn has_turn(&self) -> bool {
+        self.manner.load(Ordering::Relaxed) & TURN != 0 // ord: as above
+    }
+
+    pub(crate) fn set_turn(&self, turn: bool) {
+        self.set_manner(TURN, turn);
+    }
+
     fn set_manner(&self, bit: u8, on: bool) {
-        let manner = self.manner.load(Ordering::Relaxed); // ord: the M that polls is the one writer
+        let manner = self.manner.load(Ordering::Relaxed); // ord: whoever has the right to run it is the one writer
         let manner = if on { manner | bit } else { manner & !bit };
         self.manner.store(manner, Ordering::Relaxed); // ord: edges 1 to 4 carry it to the next M
     }

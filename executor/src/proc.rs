@@ -74,6 +74,13 @@ fn set_aside(m: &M, gp: ReadyG) {
     pp.tick();
     pp.stats.polls.add(1);
     sched.handoffs.add_shared(1);
+    let gp = match gp.header().park {
+        ref park if park.computes() && !park.has_turn() => match aside::enter(m, gp) {
+            Some(gp) => gp,
+            None => return,
+        },
+        _ => gp,
+    };
     let others = pp.has_work() || !sched.injector.is_empty();
     let gp = if others {
         aside::start(sched, gp)
@@ -84,7 +91,7 @@ fn set_aside(m: &M, gp: ReadyG) {
         let pp = m.release_p();
         m.shared.fence.lose();
         handoff_p(sched, pp);
-        execute(m, gp, false);
+        execute_aside(m, gp);
     }
 }
 
@@ -102,7 +109,7 @@ fn poll_aside(m: &M) -> bool {
         return false;
     };
     m.shared.fence.lose();
-    execute(m, gp, false);
+    execute_aside(m, gp);
     true
 }
 
@@ -373,12 +380,28 @@ pub(crate) fn check_timers(m: &M, victim: &P, own: bool) -> (u64, bool) {
 /// Polls a task once and puts it where the poll's end says (R-SCHED-4). A task
 /// without a P that held one up is polled until it waits: nobody is behind it.
 pub(crate) fn execute(m: &M, gp: ReadyG, inherit: bool) {
-    let mut next = poll_once(m, gp, inherit);
-    while let Some(gp) = next {
-        next = poll_once(m, gp, false);
+    if let Some(gp) = poll_once(m, gp, inherit)
+        && let Some(gp) = aside::next(m, false, Some(gp))
+    {
+        return execute_aside(m, gp);
     }
     // After the task is listed or queued: whoever looks for it finds it somewhere.
     m.shared.goid.store(0, Ordering::Release); // ord: publishes where it went
+}
+
+/// Polls tasks that hold up a P, without one: this task until it waits, and those
+/// that wait for its turn.
+fn execute_aside(m: &M, gp: ReadyG) {
+    let mut next = Some(gp);
+    while let Some(gp) = next {
+        let had_turn = gp.header().park.has_turn();
+        if had_turn {
+            gp.header().park.set_turn(false);
+        }
+        let again = poll_once(m, gp, false);
+        next = aside::next(m, had_turn, again);
+    }
+    m.shared.goid.store(0, Ordering::Release); // ord: as in execute
 }
 
 fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
@@ -433,7 +456,11 @@ fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
         let now = m.sched.real_nanotime();
         let long = if aside {
             let (time, gives_way) = m.aside.end(now);
-            time >= SHORT && !gives_way
+            let long = time >= SHORT && !gives_way;
+            if long && !m.sched.go117() {
+                header.park.set_computes(m.aside.computed(time));
+            }
+            long
         } else {
             let since = m.shared.held_up.swap(0, Ordering::Relaxed); // ord: set before the P was taken
             since != 0 && now - since >= SHORT
@@ -501,20 +528,28 @@ fn end_poll(m: &M, task: NonNull<Header>, header: &Header) -> EndPoll {
     if yields && m.yield_as.get() != YieldAs::Preempt {
         return header.state.yield_running();
     }
-    if header.slot.load(Ordering::Relaxed) == 0 {
-        // ord: only the M that runs the task writes it
-        // SAFETY: this M runs the task; finish removes it.
-        unsafe { m.sched.registry.insert(task, m.shared.id) };
-        if m.sched.is_closing() && !is_root(header) {
-            // Shutdown may have looked at this shard before we were listed.
-            let _ = header.state.abort();
-        }
+    if list(m, task) && m.sched.is_closing() && !is_root(header) {
+        // Shutdown may have looked at this shard before we were listed.
+        let _ = header.state.abort();
     }
     if yields {
         return header.state.yield_running();
     }
     header.park.write(m.leaf.get(), m.sched.coarse_ms());
     header.state.end_poll()
+}
+
+/// Lists a task that this M has the right to run, if it is not listed yet.
+pub(crate) fn list(m: &M, task: NonNull<Header>) -> bool {
+    // SAFETY: the right to run it keeps it alive.
+    let header = unsafe { task.as_ref() };
+    // ord: only the M that has the right writes it
+    let new = header.slot.load(Ordering::Relaxed) == 0;
+    if new {
+        // SAFETY: this M has the right to run the task; finish removes it.
+        unsafe { m.sched.registry.insert(task, m.shared.id) };
+    }
+    new
 }
 
 /// Queues a task that is runnable again after its poll (R-G-9…11, R-PREEMPT-3).

@@ -8,7 +8,7 @@ use crate::handle::{EnterGuard, Handle};
 use crate::sched::{CLOSING, EXITING, OPEN, Sched};
 use crate::sync::{Arc, Ordering};
 use crate::syscall::block_in_place;
-use crate::{block_on, fence, m, proc, ready};
+use crate::{aside, block_on, fence, m, proc, ready};
 
 /// A running scheduler. Dropping it cancels its tasks and waits for its threads;
 /// inside one of its own tasks the end goes on in the background.
@@ -117,6 +117,7 @@ fn shutdown(sched: &Arc<Sched>, wait: Wait) -> ShutdownReport {
     fence::heavy_fence();
     if first.is_ok() {
         proc::abort_all(sched);
+        aside::flush(sched);
     }
     let inside = m::serves(sched);
     let until = match wait {

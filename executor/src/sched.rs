@@ -1,7 +1,7 @@
 //! Sched: what the Ms of one runtime share.
 //!
-//! Lock order, outermost first: `sched.lock`, a heap's lock, a shard of the
-//! registry. Under any of them runs no waker, no drop of a user's value and no
+//! Lock order, outermost first: `sched.lock`, the turns to compute, a heap's lock, a
+//! shard of the registry. Under any of them runs no waker, no drop of a user's value and no
 //! other code of the user. The free atomics are listed with the protocol that
 //! owns them.
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use gmp_reactor::Reactor;
 
+use crate::aside::Turns;
 use crate::clock;
 use crate::deadlock::OnDeadlock;
 use crate::idle::Idle;
@@ -102,6 +103,7 @@ pub(crate) struct Sched {
     /// Until when the blocked poller sleeps; 0: for ever.
     pub(crate) poll_until: AtomicU64,
     pub(crate) grain: Grain,
+    pub(crate) turns: Turns,
     // sysmon (sysmon.rs).
     pub(crate) sysmon_waits: AtomicBool,
     pub(crate) sysmon_note: Note,
@@ -177,6 +179,7 @@ impl Sched {
             lastpoll: AtomicU64::new(now),
             poll_until: AtomicU64::new(0),
             grain: Grain::default(),
+            turns: Turns::default(),
             sysmon_waits: AtomicBool::new(false),
             sysmon_note: Note::new(),
             handoffs: Counter::default(),

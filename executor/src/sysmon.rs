@@ -17,7 +17,7 @@ use crate::netpoll::netpoll;
 use crate::p::P;
 use crate::sched::{Rules, Sched};
 use crate::sync::{Arc, Ordering, lock};
-use crate::{deadlock, leaf, preempt, procs, ready, schedtrace, stw};
+use crate::{aside, deadlock, leaf, preempt, procs, ready, schedtrace, stw};
 
 /// Nobody has polled the reactor for this long: sysmon does (R-SYSMON-5).
 const NET_BACKSTOP: u64 = 10_000_000;
@@ -134,6 +134,7 @@ pub(crate) fn run(sched: Arc<Sched>) {
         sysmon.net_backstop(now);
         let retook = sysmon.retake(now);
         sysmon.rescue();
+        aside::hurry(&sysmon.sched, now);
         delay.looked(retook);
     }
 }
@@ -168,7 +169,10 @@ impl Sysmon {
         {
             let guard = sched.lock();
             let all_idle = guard.idle_ps() == sched.procs() as usize;
-            if !(all_idle || sched.stop_is_wanted()) || sched.is_exiting() {
+            if !(all_idle || sched.stop_is_wanted())
+                || sched.is_exiting()
+                || sched.turns.are_wanted()
+            {
                 return false;
             }
             // Under the lock: whoever takes a P from now on sees it.

@@ -115,6 +115,10 @@ impl ReadyG {
         self.0
     }
 
+    pub(crate) fn as_ptr(&self) -> NonNull<Header> {
+        self.0
+    }
+
     pub(crate) fn header(&self) -> &Header {
         // SAFETY: a runnable task is not dead, so its memory is there.
         unsafe { self.0.as_ref() }

@@ -12,4 +12,5 @@ mod queues;
 mod races;
 mod spin;
 mod steal;
+mod stw;
 mod timers;

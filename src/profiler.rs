@@ -12,6 +12,9 @@
 //! ```
 
 pub use gmp_profiler::{
-    Status, StillRunning, Suspended, TaskInfo, Tasks, WaitReason, Waiting, leak, num_tasks,
-    snapshot, stack, stack_all, suspend, tasks, waiting,
+    CatchPanic, PanicReport, Status, StillRunning, Suspended, TaskInfo, Tasks, WaitReason, Waiting,
+    catch_panic, leak, num_tasks, set_panic_reporter, snapshot, stack, stack_all, suspend, tasks,
+    waiting,
 };
+#[cfg(feature = "tower")]
+pub use gmp_profiler::{Recover, RecoverFuture, RecoverLayer};

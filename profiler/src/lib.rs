@@ -11,10 +11,14 @@ mod groups;
 mod json;
 pub mod leak;
 mod pprof;
+mod recover;
 mod tasks;
 mod text;
 mod waiting;
 
+pub use crate::recover::{CatchPanic, PanicReport, catch_panic, set_panic_reporter};
+#[cfg(feature = "tower")]
+pub use crate::recover::{Recover, RecoverFuture, RecoverLayer};
 pub use crate::tasks::{Tasks, tasks};
 pub use crate::waiting::{Waiting, waiting};
 pub use gmp_executor::WaitReason;

@@ -21,19 +21,23 @@ pub(crate) fn block(task: &TaskInfo) -> String {
         at.file(),
         at.line()
     );
+    text.push_str(&creator(task));
+    text
+}
+
+/// Who created a task, the end of its block.
+pub(crate) fn creator(task: &TaskInfo) -> String {
     let parent = match task.parent {
         0 => String::new(),
         id => format!(" in goroutine {id}"),
     };
     let at = task.spawned_at;
-    let _ = writeln!(
-        text,
-        "created by {}{parent}\n\t{}:{} +0x0",
+    format!(
+        "created by {}{parent}\n\t{}:{} +0x0\n",
         frames::spawner(task),
         at.file(),
         at.line()
-    );
-    text
+    )
 }
 
 /// Tasks with an empty line between each two.

@@ -1,0 +1,217 @@
+//! Panics that are caught: what the report says, what is folded, what goes on.
+//!
+//! The reporter is the process's, so the tests of this file share one and look
+//! for their own reports in it.
+
+use std::panic::{catch_unwind, resume_unwind};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::time::Duration;
+
+use gmp_profiler::{catch_panic, set_panic_reporter};
+
+static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn told() -> MutexGuard<'static, Vec<String>> {
+    TOLD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Collects reports from now on.
+fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| set_panic_reporter(|report| told().push(report.to_string())));
+}
+
+fn told_with(text: &str) -> Vec<String> {
+    let told = told();
+    told.iter()
+        .filter(|report| report.contains(text))
+        .cloned()
+        .collect()
+}
+
+#[gmp::test]
+async fn a_panic_becomes_a_value_with_its_task_and_place() {
+    listen();
+    let other = gmp::spawn(std::future::pending::<()>());
+    let task = gmp::spawn(async {
+        let id = gmp::task::id();
+        let line = line!() + 1;
+        let caught = catch_panic(async { panic!("no user {}", 7) }).await;
+        let report = caught.map(|(): ()| ()).expect_err("a panic");
+        (id, line, report)
+    });
+    let (id, line, report) = task.await.expect("it went on");
+    assert_eq!(report.message(), "no user 7");
+    assert_eq!(report.task().map(|task| task.id), Some(id.get()));
+    let (file, at, _) = report.location().expect("noted");
+    assert!(file.ends_with("recover.rs"), "{file}");
+    assert_eq!(at, line, "{report}");
+
+    let text = report.to_string();
+    assert!(
+        text.starts_with("[PANIC RECOVER] no user 7\ngoroutine "),
+        "{text}"
+    );
+    assert!(text.contains(" [running]:\n"), "{text}");
+    assert!(text.contains("\ncreated by recover::"), "{text}");
+    // The panicking task alone.
+    assert!(
+        !text.contains(&format!("goroutine {} ", other.id())),
+        "{text}"
+    );
+    assert_eq!(told_with("no user 7").len(), 1);
+    other.abort();
+}
+
+#[gmp::test]
+async fn the_payload_is_kept_whatever_it_is() {
+    listen();
+    let caught = catch_panic(async { std::panic::panic_any(41_u32) }).await;
+    let report = caught.map(|(): ()| ()).expect_err("a panic");
+    assert_eq!(report.message(), "(no message)");
+    assert!(report.location().is_some());
+    let payload = report.into_payload().expect("caught here");
+    assert_eq!(payload.downcast_ref::<u32>(), Some(&41));
+}
+
+#[gmp::test]
+async fn a_future_that_does_not_panic_is_left_alone() {
+    listen();
+    let value = catch_panic(async {
+        gmp::task::yield_now().await;
+        gmp::time::sleep(Duration::from_millis(1)).await;
+        7
+    });
+    assert_eq!(value.await.expect("no panic"), 7);
+}
+
+#[gmp::test]
+async fn repeats_from_one_place_are_told_once() {
+    listen();
+    for _ in 0..1000 {
+        let caught = catch_panic(async { panic!("once in a while") }).await;
+        assert!(caught.map(|(): ()| ()).is_err());
+    }
+    assert_eq!(told_with("once in a while").len(), 1);
+}
+
+#[gmp::test]
+async fn a_panic_that_the_future_catches_itself_is_told_too() {
+    listen();
+    let seven = catch_panic(async {
+        let inner = catch_unwind(|| panic!("kept inside"));
+        assert!(inner.is_err());
+        7
+    });
+    assert_eq!(seven.await.expect("caught inside"), 7);
+    assert_eq!(told_with("kept inside").len(), 1);
+}
+
+#[gmp::test]
+async fn a_panic_that_is_thrown_on_has_no_place() {
+    listen();
+    let caught = catch_panic(async { resume_unwind(Box::new("thrown on")) }).await;
+    let report = caught.map(|(): ()| ()).expect_err("a panic");
+    assert_eq!(report.message(), "thrown on");
+    assert_eq!(report.location(), None);
+}
+
+/// A value whose drop panics.
+struct Bomb(&'static str);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("{}", self.0);
+        }
+    }
+}
+
+#[gmp::test]
+async fn a_panic_in_the_drop_of_the_future_is_contained() {
+    listen();
+    let bomb = Bomb("in the drop");
+    let caught = catch_panic(std::future::poll_fn(move |_| {
+        let _kept = &bomb;
+        std::task::Poll::Ready(7)
+    }));
+    assert_eq!(caught.await.expect("the output"), 7);
+    assert_eq!(told_with("in the drop").len(), 1);
+}
+
+/// Another task that panics on the same thread, inside a nested `block_on`, is
+/// not this future's affair: its handle tells.
+#[gmp::test]
+async fn the_panic_of_another_task_is_not_mistaken_for_its_own() {
+    listen();
+    let caught = catch_panic(async {
+        let inner = gmp::block_on(async {
+            let local = gmp::task::spawn_local(async { panic!("somebody else's") });
+            local.await
+        });
+        inner.map(|(): ()| ()).is_err()
+    });
+    assert!(caught.await.expect("no panic of its own"));
+    assert!(told_with("somebody else's").is_empty());
+}
+
+#[test]
+fn outside_a_task_a_report_has_no_task() {
+    listen();
+    let report = futures::executor::block_on(catch_panic(async { panic!("nobody's") }));
+    let report = report.map(|(): ()| ()).expect_err("a panic");
+    assert!(report.task().is_none());
+    let text = report.to_string();
+    assert!(text.starts_with("[PANIC RECOVER] nobody's\n\t"), "{text}");
+}
+
+#[cfg(feature = "tower")]
+mod tower {
+    use std::convert::Infallible;
+    use std::future::{Ready, ready};
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use gmp_profiler::RecoverLayer;
+    use tower_layer::Layer;
+    use tower_service::Service;
+
+    use super::{listen, told_with};
+
+    /// Panics in the call, in the future, or not at all.
+    struct Fragile;
+
+    impl Service<&'static str> for Fragile {
+        type Response = String;
+        type Error = Infallible;
+        type Future = Pin<Box<dyn Future<Output = Result<String, Infallible>> + Send>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: &'static str) -> Self::Future {
+            assert_ne!(request, "call", "in the call");
+            Box::pin(async move {
+                gmp::task::yield_now().await;
+                assert_ne!(request, "future", "in the future");
+                let answer: Ready<Result<String, Infallible>> = ready(Ok(request.to_owned()));
+                answer.await
+            })
+        }
+    }
+
+    #[gmp::test]
+    async fn a_request_that_panics_gets_a_response() {
+        listen();
+        let layer = RecoverLayer::new(|report| format!("500 {}", report.message().len()));
+        let mut service = layer.layer(Fragile);
+        assert_eq!(service.call("fine").await.expect("never"), "fine");
+        for place in ["call", "future"] {
+            let answer = service.call(place).await.expect("never");
+            assert!(answer.starts_with("500 "), "{answer}");
+            assert_eq!(told_with(&format!("in the {place}")).len(), 1);
+        }
+        assert_eq!(service.call("again").await.expect("never"), "again");
+    }
+}

@@ -7,17 +7,27 @@
 //! Whoever waits longest is served first. Futures may be dropped at any time: what
 //! was granted to one that is gone goes to the next.
 
+mod barrier;
+pub mod broadcast;
 mod mutex;
 mod notify;
+mod once_cell;
+pub mod oneshot;
 mod rwlock;
 mod semaphore;
+mod wait;
+mod wait_group;
 pub(crate) mod waiters;
+pub mod watch;
 
+pub use self::barrier::{Barrier, BarrierWaitResult};
 pub use self::mutex::{Mutex, MutexGuard, OwnedMutexGuard, TryLockError};
 pub use self::notify::{Notified, Notify};
+pub use self::once_cell::{OnceCell, SetError};
 pub use self::rwlock::{
     OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
 pub use self::semaphore::{
     AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError,
 };
+pub use self::wait_group::WaitGroup;

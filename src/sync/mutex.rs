@@ -86,11 +86,12 @@ impl<T: ?Sized> Mutex<T> {
     /// already goes to the next.
     #[track_caller]
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, T>> {
-        let location = Location::caller();
-        async move {
-            self.turn.lock(location).await;
-            MutexGuard::new(self)
-        }
+        self.lock_at(Location::caller())
+    }
+
+    pub(super) async fn lock_at(&self, location: &'static Location<'static>) -> MutexGuard<'_, T> {
+        self.turn.lock(location).await;
+        MutexGuard::new(self)
     }
 
     /// As [`Mutex::lock`]; the guard keeps the mutex alive.

@@ -72,6 +72,11 @@ impl<T> Waiters<T> {
         }
     }
 
+    /// How many stand in the queue.
+    pub(crate) fn len(&self) -> usize {
+        self.queued
+    }
+
     /// Whether nobody stands in the queue.
     pub(crate) fn is_empty(&self) -> bool {
         self.queued == 0
@@ -88,6 +93,13 @@ impl<T> Waiters<T> {
         });
         self.link_back(index);
         Key(index)
+    }
+
+    /// Puts a waiter that was taken out back to the tail.
+    pub(crate) fn requeue_back(&mut self, key: &Key, waker: &Waker) {
+        debug_assert!(!self.slots[key.0].queued, "a waiter stands in one place");
+        self.slots[key.0].waker = Some(waker.clone());
+        self.link_back(key.0);
     }
 
     /// Puts a waiter that was taken out back to the head: it keeps its turn.

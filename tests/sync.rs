@@ -1,0 +1,190 @@
+//! Primitives: who goes first, who is passed over, and what a dropped future
+//! leaves behind.
+
+#[path = "support/drops.rs"]
+mod drops;
+#[path = "support/eventually.rs"]
+mod eventually;
+#[path = "support/hand.rs"]
+mod hand;
+#[path = "sync/locks.rs"]
+mod locks;
+#[path = "sync/meetings.rs"]
+mod meetings;
+#[path = "sync/permits.rs"]
+mod permits;
+#[path = "sync/values.rs"]
+mod values;
+#[path = "support/watchdog.rs"]
+mod watchdog;
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use gmp::runtime::{Builder, Runtime};
+use gmp::sync::{
+    Barrier, Mutex, MutexGuard, Notify, OnceCell, OwnedMutexGuard, OwnedRwLockWriteGuard, RwLock,
+    RwLockReadGuard, Semaphore, WaitGroup, broadcast, oneshot, watch,
+};
+
+use eventually::eventually;
+use watchdog::within;
+
+/// Runs a test on one P and on four.
+fn on_1_and_4(body: impl Fn(Runtime) + Send + 'static) {
+    within(120, move || {
+        for procs in [1, 4] {
+            body(Builder::new().procs(procs).build().expect("a runtime"));
+        }
+    });
+}
+
+static COUNT: Mutex<u32> = Mutex::const_new(0);
+static TEXT: RwLock<String> = RwLock::const_new(String::new());
+static TWO: Semaphore = Semaphore::const_new(2);
+static TOLD: Notify = Notify::const_new();
+static ONCE: OnceCell<u32> = OnceCell::const_new();
+static GROUP: WaitGroup = WaitGroup::new();
+
+#[test]
+fn primitives_live_in_statics() {
+    on_1_and_4(|rt| {
+        let before = rt.block_on(async { *COUNT.lock().await });
+        rt.block_on(async {
+            GROUP.add(1);
+            let task = gmp::spawn(async {
+                let _permit = TWO.acquire().await.expect("never closed");
+                *COUNT.lock().await += 1;
+                TEXT.write().await.push('x');
+                TOLD.notify_one();
+                GROUP.done();
+            });
+            TOLD.notified().await;
+            GROUP.wait().await;
+            task.await.expect("no panic");
+        });
+        assert_eq!(rt.block_on(async { *COUNT.lock().await }), before + 1);
+        assert_eq!(
+            rt.block_on(ONCE.get_or_init(|| async { 1 })).to_owned(),
+            1_u32
+        );
+        assert!(rt.block_on(TEXT.read()).starts_with('x'));
+    });
+}
+
+#[test]
+fn ends_guards_and_futures_go_to_other_threads() {
+    fn goes<T: Send>(_: &T) {}
+    fn shared<T: Send + Sync>() {}
+    shared::<Mutex<Cell<u32>>>();
+    shared::<RwLock<u32>>();
+    shared::<MutexGuard<'_, u32>>();
+    shared::<OwnedMutexGuard<u32>>();
+    shared::<RwLockReadGuard<'_, u32>>();
+    shared::<OwnedRwLockWriteGuard<u32>>();
+    shared::<OnceCell<u32>>();
+    shared::<(oneshot::Sender<Cell<u32>>, oneshot::Receiver<Cell<u32>>)>();
+    shared::<(watch::Sender<u32>, watch::Receiver<u32>)>();
+    shared::<(broadcast::Sender<u32>, broadcast::Receiver<u32>)>();
+    shared::<(gmp::chan::Sender<Cell<u32>>, gmp::chan::Receiver<Cell<u32>>)>();
+    goes(&COUNT.lock());
+    goes(&Arc::new(Mutex::new(Cell::new(0))).lock_owned());
+    goes(&TEXT.write());
+    goes(&TWO.acquire());
+    goes(&TOLD.notified());
+    goes(&Barrier::new(1).wait());
+    goes(&GROUP.wait());
+    let (tx, mut rx) = watch::channel(0);
+    goes(&tx.closed());
+    goes(&rx.wait_for(|_| true));
+    let (_tx, mut rx) = broadcast::channel::<u32>(1);
+    goes(&rx.recv());
+    let (tx, rx) = gmp::chan::bounded::<Cell<u32>>(1);
+    goes(&rx.recv());
+    goes(&tx.send(Cell::new(1)));
+}
+
+#[test]
+fn a_task_shows_in_which_primitive_it_waits_and_where() {
+    on_1_and_4(|rt| {
+        let mutex = Arc::new(Mutex::new(()));
+        let lock = Arc::new(RwLock::new(()));
+        let held = (
+            rt.block_on(mutex.clone().lock_owned()),
+            rt.block_on(lock.clone().write_owned()),
+        );
+        let (watched, mut follower) = watch::channel(0);
+        let (spoken, mut listener) = broadcast::channel::<u32>(1);
+        let (promised, promise) = oneshot::channel::<u32>();
+        let reader = lock.clone();
+        let group = Arc::new(WaitGroup::new());
+        group.add(1);
+        let waiting = [
+            (
+                "sync.Mutex.Lock",
+                rt.spawn(async move { drop(mutex.lock().await) }),
+            ),
+            (
+                "sync.RWMutex.Lock",
+                rt.spawn(async move { drop(lock.write().await) }),
+            ),
+            (
+                "sync.RWMutex.RLock",
+                rt.spawn(async move { drop(reader.read().await) }),
+            ),
+            (
+                "semacquire",
+                rt.spawn(async { drop(Semaphore::new(0).acquire().await) }),
+            ),
+            (
+                "sync.Cond.Wait",
+                rt.spawn(async { Notify::new().notified().await }),
+            ),
+            (
+                "sync.Cond.Wait",
+                rt.spawn(async {
+                    let _ = Barrier::new(2).wait().await;
+                }),
+            ),
+            (
+                "sync.WaitGroup.Wait",
+                rt.spawn(async move { group.wait().await }),
+            ),
+            (
+                "chan receive",
+                rt.spawn(async move {
+                    let _ = follower.changed().await;
+                }),
+            ),
+            (
+                "chan receive",
+                rt.spawn(async move {
+                    let _ = listener.recv().await;
+                }),
+            ),
+            (
+                "chan receive",
+                rt.spawn(async move {
+                    let _ = promise.await;
+                }),
+            ),
+        ];
+        for (reason, task) in &waiting {
+            let block = || {
+                rt.block_on(async { gmp::profiler::stack_all() })
+                    .split("\n\n")
+                    .find(|block| block.contains(&format!("goroutine {} [", task.id())))
+                    .map(str::to_owned)
+                    .unwrap_or_default()
+            };
+            eventually(reason, || block().contains(&format!("[{reason}]")));
+            // Once for the wait, once for the spawn.
+            let text = block();
+            assert_eq!(text.matches(file!()).count(), 2, "{reason}: {text}");
+        }
+        for (_, task) in &waiting {
+            task.abort();
+        }
+        drop((held, watched, spoken, promised));
+    });
+}

@@ -7,6 +7,7 @@
 
 mod connection;
 mod crowd;
+mod farewell;
 mod greeting;
 mod listener;
 
@@ -27,6 +28,7 @@ use hyper_util::server::conn::auto;
 use rustix::io::Errno;
 
 use self::crowd::Crowd;
+use self::farewell::Farewell;
 use self::greeting::Greeting;
 pub use self::listener::{IncomingStream, Listener};
 use super::{Executor, Timer};
@@ -48,6 +50,10 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// `listener`. `make_service` is called with each of them and gives the service
 /// that answers its requests. Write the closure in its place, or give its argument
 /// a type (`|_: IncomingStream<'_, _>|`).
+///
+/// A connection that is closed while its peer still sends, because a handler did
+/// not want the body or the head was too large, is read on for half a second, so
+/// that the answer is not lost to a reset.
 ///
 /// The result is a future with settings: see [`Serve`]. Awaited, it serves until
 /// its signal comes ([`with_graceful_shutdown`](Serve::with_graceful_shutdown)).
@@ -320,7 +326,7 @@ impl<L: Listener, M: MakeService<L>> Start<L, M> {
             let service = self.make_service.make(IncomingStream::new(&io, &addr));
             let ticket = crowd.0.enter();
             let id = ticket.id();
-            let io = Greeting::new(io, patience);
+            let io = Greeting::new(Farewell::new(io), patience);
             let task = Builder::new()
                 .name(&format!("http {addr:?}"))
                 .spawn(connection::serve(http.clone(), io, service, ticket));

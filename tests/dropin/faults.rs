@@ -95,6 +95,43 @@ fn garbage_and_heads_too_large_are_told_so() {
     });
 }
 
+async fn unwanted(_: Request<Incoming>) -> Never {
+    let response = Response::builder().status(StatusCode::PAYLOAD_TOO_LARGE);
+    Ok(response.body(Full::from("no, thanks")).unwrap())
+}
+
+/// Sends `bytes` to the end, then reads to the end: no reset in between.
+async fn polite(addr: SocketAddr, bytes: &[u8]) -> io::Result<String> {
+    let mut stream = TcpStream::connect(addr).await?;
+    stream.write_all(bytes).await?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+#[test]
+fn an_answer_is_not_lost_because_its_peer_still_sends() {
+    on_each(async || {
+        let server = start(|listener| {
+            serve(listener, |_| service_fn(unwanted)).configure(|http| {
+                http.http1().max_buf_size(8192);
+            })
+        })
+        .await;
+        let rest = "x".repeat(1 << 20);
+        let head = "POST / HTTP/1.1\r\nhost: a\r\n";
+        let body = format!("{head}content-length: {}\r\n\r\n{rest}", rest.len());
+        let answer = polite(server.addr, body.as_bytes()).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        assert!(answer.ends_with("no, thanks"), "{answer}");
+        let large = format!("{head}large: {rest}\r\n\r\n");
+        let answer = polite(server.addr, large.as_bytes()).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        assert_eq!(server.stop().await.left, 0);
+    });
+}
+
 async fn panics_or_echoes(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {

@@ -12,6 +12,7 @@ use hyper_util::server::conn::auto;
 
 use super::BoxError;
 use super::crowd::Ticket;
+use super::farewell::Farewell;
 use super::greeting::Greeting;
 use crate::hyper::Executor;
 
@@ -19,7 +20,7 @@ use crate::hyper::Executor;
 /// affair: it broke off, or it spoke something else and was told so.
 pub(super) async fn serve<I, S, B>(
     http: Arc<auto::Builder<Executor>>,
-    io: Greeting<I>,
+    io: Greeting<Farewell<I>>,
     service: S,
     mut ticket: Ticket,
 ) where

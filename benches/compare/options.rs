@@ -13,7 +13,8 @@ Runs the same workloads on gmp and on its peers, one process a run, contenders i
   --quick            smaller workloads and fewer rounds
   --rounds N         runs of each contender (default 5, quick 3)
   --workers A,B      widths to run at (default 1,2)
-  --runtimes A,B     contenders (default: all; go where there is a go on the path)
+  --runtimes A,B     contenders (default: all; go where there is a go on the path); gmp-fixed
+                     is gmp without the hand-off of Ps
   --test             each case once and tiny, to see that it runs
   --list             name the cases
 ";

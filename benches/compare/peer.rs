@@ -8,13 +8,15 @@ use std::process::{Command, Stdio};
 use crate::cases::{Case, Scale, perform};
 use crate::measure::Sample;
 use crate::runtime::Runtime;
-use crate::runtime::gmp::Gmp;
+use crate::runtime::gmp::{FIXED_VAR, Gmp};
 use crate::runtime::smol::{Global, Smol, Static, THREADS_VAR};
 use crate::runtime::tokio::{CurrentThread, MultiThread, Tokio};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
     Gmp,
+    /// gmp without the hand-off of Ps: what the mechanism costs.
+    GmpFixed,
     Tokio,
     TokioCt,
     Smol,
@@ -23,6 +25,7 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
+    /// Who takes part unless `--runtimes` names others.
     pub(crate) const ALL: [Self; 6] = [
         Self::Gmp,
         Self::Tokio,
@@ -35,6 +38,7 @@ impl Peer {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gmp => "gmp",
+            Self::GmpFixed => "gmp-fixed",
             Self::Tokio => "tokio",
             Self::TokioCt => "tokio-ct",
             Self::Smol => "smol",
@@ -44,7 +48,8 @@ impl Peer {
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|peer| peer.name() == name)
+        let mut known = Self::ALL.into_iter().chain([Self::GmpFixed]);
+        known.find(|peer| peer.name() == name)
     }
 
     /// Whether `case` with `workers` threads means anything here.
@@ -62,7 +67,7 @@ impl Peer {
             R::run(workers, perform::<R>(case.name, scale))
         }
         match self {
-            Self::Gmp => on::<Gmp>(case, workers, scale),
+            Self::Gmp | Self::GmpFixed => on::<Gmp>(case, workers, scale),
             Self::Tokio => on::<Tokio<MultiThread>>(case, workers, scale),
             Self::TokioCt => on::<Tokio<CurrentThread>>(case, workers, scale),
             Self::Smol => on::<Smol<Global>>(case, workers, scale),
@@ -93,6 +98,9 @@ impl Peer {
                 this
             }
         };
+        if self == Self::GmpFixed {
+            command.env(FIXED_VAR, "1");
+        }
         command
             .args([case.name, &workers.to_string(), scale.name()])
             .env(THREADS_VAR, workers.to_string())

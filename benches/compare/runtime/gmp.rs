@@ -1,4 +1,4 @@
-//! gmp with `workers` Ps and everything else as it comes.
+//! gmp with `workers` Ps and everything else as it comes, or without the hand-off.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,6 +12,9 @@ use gmp::task::JoinHandle;
 use socket2::SockRef;
 
 use super::{Joined, LOOPBACK, Runtime};
+
+/// Set in a process whose runtime is to keep its Ps where they are.
+pub(crate) const FIXED_VAR: &str = "GMP_COMPARE_FIXED";
 
 #[derive(Debug)]
 pub(crate) struct Gmp;
@@ -30,6 +33,7 @@ impl Runtime for Gmp {
     {
         let rt = runtime::Builder::new()
             .procs(workers)
+            .handoff(std::env::var_os(FIXED_VAR).is_none())
             .build()
             .expect("gmp starts");
         let main = rt.spawn(main);

@@ -2,6 +2,7 @@
 
 mod builder;
 mod join_set;
+mod local;
 mod yield_now;
 
 pub use gmp_executor::{
@@ -11,6 +12,7 @@ pub use gmp_executor::{
 
 pub use self::builder::Builder;
 pub use self::join_set::JoinSet;
+pub use self::local::{AccessError, LocalKey, LocalScope};
 pub use self::yield_now::{
     Safepoint, Unconstrained, YieldNow, consume_budget, safepoint, unconstrained, yield_now,
 };

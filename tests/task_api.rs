@@ -6,6 +6,8 @@ mod drops;
 mod eventually;
 #[path = "task_api/join_set.rs"]
 mod join_set;
+#[path = "task_api/local.rs"]
+mod local;
 #[path = "support/watchdog.rs"]
 mod watchdog;
 

@@ -109,6 +109,24 @@ impl<T: 'static> JoinSet<T> {
         self.insert(handle.spawn(future))
     }
 
+    /// Spawns a task with a name into the set.
+    ///
+    /// ```
+    /// # gmp::block_on(async {
+    /// let mut set = gmp::task::JoinSet::new();
+    /// set.spawn_with(gmp::task::Builder::new().name("reader"), async { 1 });
+    /// assert_eq!(set.join_next().await.expect("one task").expect("no panic"), 1);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn spawn_with<F>(&mut self, builder: super::Builder<'_>, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send,
+    {
+        self.insert(builder.spawn(future))
+    }
+
     /// Spawns a task of this thread's `block_on` into the set.
     ///
     /// # Panics
@@ -161,10 +179,16 @@ impl<T: 'static> JoinSet<T> {
 
     /// The result of a task that has ended, without waiting.
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
+        self.try_join_next_with_id()
+            .map(|joined| joined.map(|(_, value)| value))
+    }
+
+    /// As [`JoinSet::try_join_next`], with the task's id.
+    pub fn try_join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
         let mut cx = Context::from_waker(Waker::noop());
         match self.poll_ended(&mut cx) {
-            Poll::Ready(Some(joined)) => Some(joined.map(|(_, value)| value)),
-            _ => None,
+            Poll::Ready(joined) => joined,
+            Poll::Pending => None,
         }
     }
 

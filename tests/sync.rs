@@ -28,6 +28,7 @@ use gmp::sync::{
 };
 
 use eventually::eventually;
+use hand::{Woken, poll_with};
 use watchdog::within;
 
 /// Runs a test on one P and on four.
@@ -102,6 +103,49 @@ fn ends_guards_and_futures_go_to_other_threads() {
     let (tx, rx) = gmp::chan::bounded::<Cell<u32>>(1);
     goes(&rx.recv());
     goes(&tx.send(Cell::new(1)));
+}
+
+/// The one of two wakers that is woken when `change` ends the wait.
+fn latest_is_woken<F: Future>(what: &str, future: F, change: impl FnOnce()) {
+    let (former, latest) = (Woken::new(), Woken::new());
+    let mut future = Box::pin(future);
+    assert!(poll_with(&mut future, &former).is_pending(), "{what}");
+    assert!(poll_with(&mut future, &latest).is_pending(), "{what}");
+    assert_eq!(Arc::strong_count(&former), 1, "{what} keeps an old waker");
+    change();
+    assert_eq!((former.count(), latest.count()), (0, 1), "{what}");
+    assert!(poll_with(&mut future, &latest).is_ready(), "{what}");
+}
+
+#[test]
+fn the_latest_waker_of_a_waiter_is_the_one_that_is_woken() {
+    let mutex = Mutex::new(());
+    let held = mutex.try_lock().expect("free");
+    latest_is_woken("Mutex", mutex.lock(), || drop(held));
+    let lock = RwLock::new(());
+    let held = lock.try_read().expect("free");
+    latest_is_woken("RwLock", lock.write(), || drop(held));
+    let semaphore = Semaphore::new(0);
+    latest_is_woken("Semaphore", semaphore.acquire(), || {
+        semaphore.add_permits(1)
+    });
+    let notify = Notify::new();
+    latest_is_woken("Notify", notify.notified(), || notify.notify_one());
+    let barrier = Barrier::new(2);
+    latest_is_woken("Barrier", barrier.wait(), || {
+        assert!(hand::poll(&mut Box::pin(barrier.wait())).is_ready());
+    });
+    let group = WaitGroup::new();
+    group.add(1);
+    latest_is_woken("WaitGroup", group.wait(), || group.done());
+    let (tx, rx) = oneshot::channel();
+    latest_is_woken("oneshot", rx, || tx.send(1).expect("open"));
+    let (mut tx, rx) = oneshot::channel::<u32>();
+    latest_is_woken("oneshot closed", tx.closed(), || drop(rx));
+    let (tx, mut rx) = watch::channel(0);
+    latest_is_woken("watch", rx.changed(), || tx.send_modify(|n| *n += 1));
+    let (tx, mut rx) = broadcast::channel(1);
+    latest_is_woken("broadcast", rx.recv(), || assert_eq!(tx.send(1), Ok(1)));
 }
 
 #[test]

@@ -45,8 +45,9 @@ fn values_of_dropped_receives_come_out_before_what_was_sent_later() {
         // More inside than room: nobody is let in for it.
         assert_eq!(rx.len(), 5);
         assert!(tx.try_send(9).is_err());
-        for n in 0..6 {
+        for (n, left) in [4, 3, 2, 2, 1, 0].into_iter().enumerate() {
             assert_eq!(rx.try_recv(), Ok(n), "{order:?}");
+            assert_eq!(rx.len(), left, "the late one comes in when there is room");
         }
         assert_eq!(poll(&mut late), Poll::Ready(Ok(())));
         assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));

@@ -6,6 +6,7 @@ use futures::StreamExt;
 use futures::stream::FusedStream;
 use gmp::chan::{self, TryRecvError};
 
+use super::on_1_and_4;
 use crate::drops::Drops;
 use crate::hand::{Woken, poll, poll_with};
 
@@ -21,6 +22,32 @@ fn a_stream_ends_when_the_channel_is_closed_and_empty() {
     assert_eq!(poll(&mut rx.next()), Poll::Ready(None));
     assert!(rx.is_terminated());
     assert_eq!(poll(&mut rx.next()), Poll::Ready(None));
+}
+
+#[test]
+fn streams_stand_in_a_select_until_both_have_ended() {
+    on_1_and_4(|rt| {
+        let (tx1, mut rx1) = chan::bounded(0);
+        let (tx2, mut rx2) = chan::bounded(2);
+        for (tx, from) in [(tx1, 0), (tx2, 100)] {
+            drop(rt.spawn(async move {
+                for n in from..from + 100 {
+                    tx.send(n).await.expect("the receiver lives");
+                }
+            }));
+        }
+        let sum = rt.block_on(async {
+            let mut sum = 0;
+            loop {
+                sum += gmp::select! {
+                    n = rx1.select_next_some() => n,
+                    n = rx2.select_next_some() => n,
+                    complete => return sum,
+                };
+            }
+        });
+        assert_eq!(sum, 199 * 200 / 2);
+    });
 }
 
 #[test]

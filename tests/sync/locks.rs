@@ -94,6 +94,27 @@ fn a_lock_future_that_is_dropped_passes_its_wake_up_on() {
     assert!(poll(&mut second).is_ready());
 }
 
+#[test]
+fn an_unlock_wakes_nobody_while_a_waiter_is_awake() {
+    let mutex = Mutex::new(());
+    let held = mutex.try_lock().expect("free");
+    let woken = Woken::new();
+    let (mut first, mut second) = (Box::pin(mutex.lock()), Box::pin(mutex.lock()));
+    assert!(poll_with(&mut first, &woken).is_pending());
+    assert!(poll_with(&mut second, &woken).is_pending());
+    drop(held);
+    assert_eq!(woken.count(), 1);
+    // Whoever comes by in between is no reason to wake another.
+    drop(mutex.try_lock().expect("free"));
+    drop(mutex.try_lock().expect("free"));
+    assert_eq!(woken.count(), 1);
+    let guard = poll(&mut first);
+    assert!(guard.is_ready());
+    drop(guard);
+    assert_eq!(woken.count(), 2);
+    assert!(poll(&mut second).is_ready());
+}
+
 /// One task locks again as soon as it has unlocked; without the hand-over the
 /// other would lose each race.
 #[test]

@@ -87,7 +87,8 @@ impl Tasks {
     }
 
     /// Go's text form, `debug=2`: one block for each task, which readers of Go's
-    /// dumps understand.
+    /// dumps understand. For those that only know the endings of Go's own files,
+    /// such as panicparse, `sed 's/\.rs:/.rs.go:/'` lends them one.
     pub fn text(&self) -> String {
         text::all(&self.tasks)
     }

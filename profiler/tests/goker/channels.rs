@@ -60,13 +60,6 @@ pub(super) const CASES: &[Case] = &[
         proven: 0,
     },
     Case {
-        name: "moby#25384",
-        what: "a wait for all of a group after each of its members",
-        tell: wait_inside_the_loop,
-        left: 1,
-        proven: 0,
-    },
-    Case {
         name: "syncthing#5795",
         what: "a loop closes its own connection, which waits for the loop",
         tell: close_inside_the_loop,
@@ -225,28 +218,6 @@ fn events_without_a_reader(mistake: bool) -> Story {
                 assert_eq!(rx.next().await, Some(event));
             }
         }
-    })
-}
-
-fn wait_inside_the_loop(mistake: bool) -> Story {
-    Box::pin(async move {
-        const PLUGINS: usize = 2;
-        drop(gmp::spawn(async move {
-            let (tx, mut done) = mpsc::channel::<()>(PLUGINS);
-            let mut missing = PLUGINS;
-            for _ in 0..PLUGINS {
-                let mut tx = tx.clone();
-                drop(gmp::spawn(async move { tx.send(()).await.expect("room") }));
-                while mistake && missing > 0 {
-                    let _one = done.next().await;
-                    missing -= 1;
-                }
-            }
-            while missing > 0 {
-                let _one = done.next().await;
-                missing -= 1;
-            }
-        }));
     })
 }
 

@@ -11,14 +11,14 @@ use super::{Case, Story};
 
 pub(super) const CASES: &[Case] = &[
     Case {
-        name: "cockroach#10214",
+        name: "cockroach#10214, moby#4951",
         what: "two locks are taken in opposite orders",
         tell: opposite_orders,
         left: 2,
         proven: 0,
     },
     Case {
-        name: "grpc#795",
+        name: "grpc#795, cockroach#9935, etcd#10492, hugo#5379, moby#36114, syncthing#4829",
         what: "a lock is taken again by its owner; another task waits behind",
         tell: taken_twice,
         left: 2,
@@ -60,7 +60,7 @@ pub(super) const CASES: &[Case] = &[
         proven: 0,
     },
     Case {
-        name: "cockroach#584",
+        name: "cockroach#584, etcd#5509, moby#7559, moby#17176",
         what: "a return without the unlock: a guard unlocks",
         tell: return_without_unlock,
         left: 0,

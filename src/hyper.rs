@@ -2,9 +2,11 @@
 //! ([`serve()`]) and a [`Connector`] for clients. No Tokio runtime is involved.
 //!
 //! The sockets of [`net`](crate::net) implement `hyper::rt::{Read, Write}` and
-//! need no adaptor.
+//! need no adaptor. With the feature `hyper-client` they are also connections for
+//! `hyper_util::client::legacy::Client`; that feature compiles Tokio's sockets,
+//! which nobody runs.
 //!
-//! Give a hyper builder the timer as well as the executor, for HTTP/1 and for
+//! [`serve()`] is set up already. Give a hyper builder of your own the timer as well as the executor, for HTTP/1 and for
 //! HTTP/2: without one, hyper's default time-out for request headers is off, and
 //! one that was asked for panics.
 //!

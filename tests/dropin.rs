@@ -1,6 +1,8 @@
 //! HTTP as users have it: the servers and clients of this crate against each
 //! other and against raw bytes, on one P and on two.
 
+#[path = "support/child.rs"]
+mod child;
 #[path = "dropin/clients.rs"]
 mod clients;
 #[path = "dropin/routers.rs"]

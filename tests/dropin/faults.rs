@@ -3,6 +3,8 @@
 use std::io;
 
 use gmp::hyper::Listener;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::*;
 
@@ -205,6 +207,56 @@ fn a_shortage_does_not_end_a_server() {
             connection.await.unwrap().unwrap();
         }
         let server = Server { addr, stop, task };
+        assert_eq!(server.stop().await.left, 0);
+    });
+}
+
+/// Takes every descriptor that is left.
+fn take_all() -> Vec<std::fs::File> {
+    let limit = Rlimit {
+        current: Some(256),
+        ..getrlimit(Resource::Nofile)
+    };
+    setrlimit(Resource::Nofile, limit).unwrap();
+    std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect()
+}
+
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap()
+}
+
+/// In a process of its own, for the limit is the process's.
+#[test]
+fn without_descriptors_a_server_waits_for_some() {
+    const NAME: &str = "serve::faults::without_descriptors_a_server_waits_for_some";
+    if !child::is_child(NAME) {
+        let output = child::run(NAME, &[]);
+        let text = String::from_utf8_lossy(&output.stderr);
+        return assert!(output.status.success(), "the child failed: {text}");
+    }
+    on_each(async || {
+        let server = start(|listener| serve(listener, |_| service_fn(echo))).await;
+        let mut fillers = take_all();
+        let clients: Vec<_> = (0..4)
+            .map(|_| {
+                // Its own descriptor; the server's end finds none.
+                fillers.pop();
+                std::net::TcpStream::connect(server.addr).unwrap()
+            })
+            .collect();
+        let (start, used) = (std::time::Instant::now(), cpu_time());
+        gmp::time::sleep(Duration::from_millis(200)).await;
+        let (wall, cpu) = (start.elapsed(), cpu_time() - used);
+        assert!(cpu < wall / 2, "{cpu:?} of CPU in {wall:?}");
+        drop(fillers);
+        for stream in clients {
+            let stream = TcpStream::from_std(stream).unwrap();
+            let (mut sender, connection) = http1::handshake(stream).await.unwrap();
+            let connection = gmp::spawn(connection);
+            get_ok(&mut sender, "/").await;
+            drop(sender);
+            connection.await.unwrap().unwrap();
+        }
         assert_eq!(server.stop().await.left, 0);
     });
 }

@@ -6,9 +6,9 @@
 //! `hyper_util::client::legacy::Client`; that feature compiles Tokio's sockets,
 //! which nobody runs.
 //!
-//! [`serve()`] is set up already. Give a hyper builder of your own the timer as well as the executor, for HTTP/1 and for
-//! HTTP/2: without one, hyper's default time-out for request headers is off, and
-//! one that was asked for panics.
+//! [`serve()`] is set up already. Give a hyper builder of your own the timer as
+//! well as the executor, for HTTP/1 and for HTTP/2: without one, hyper's default
+//! time-out for request headers is off, and one that was asked for panics.
 //!
 //! ```
 //! use gmp::hyper::{Executor, Timer};

@@ -123,7 +123,7 @@ fn table() -> String {
     }
     let _ = writeln!(
         text,
-        "{all} mistakes, among them {names} of the corpus. {leaking} leak here, and the check finds every one; of the {all} repaired \
+        "{all} mistakes, which tell {names} programs of the corpus. {leaking} leak here, and the check finds every one; of the {all} repaired \
          stories it says nothing.\nIn {proven} a task is proven to be stuck for ever."
     );
     text

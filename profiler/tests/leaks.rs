@@ -320,3 +320,48 @@ fn growth_names_the_groups_that_became_more() {
     assert_eq!(grown[0].state, "sleep");
     assert!(leak::growth(&newer, &newer).is_empty());
 }
+
+/// Tasks whose only waker is always on its way to a foreign thread, which uses it
+/// up: at each moment such a task waits with a waker or is about to run.
+#[test]
+fn tasks_that_foreign_threads_wake_are_never_called_proven() {
+    const TASKS: usize = 8;
+    const ROUNDS: usize = 3000;
+    let rt = runtime(2);
+    let (tx, rx) = std::sync::mpsc::channel::<Waker>();
+    let foreign = std::thread::spawn(move || rx.into_iter().for_each(Waker::wake));
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|_| {
+            let tx = tx.clone();
+            rt.spawn(async move {
+                for _ in 0..ROUNDS {
+                    let mut told = false;
+                    let once = std::future::poll_fn(|cx| {
+                        if told {
+                            return std::task::Poll::Ready(());
+                        }
+                        told = true;
+                        tx.send(cx.waker().clone()).expect("it listens");
+                        std::task::Poll::Pending
+                    });
+                    once.await;
+                }
+            })
+            .abort_handle()
+        })
+        .collect();
+    drop(tx);
+    let _entered = rt.handle().enter();
+    let mut looks = 0;
+    while !tasks.iter().all(gmp::task::AbortHandle::is_finished) {
+        let forgotten: Vec<_> = gmp_profiler::tasks()
+            .iter()
+            .filter(|task| task.forgotten)
+            .cloned()
+            .collect();
+        assert!(forgotten.is_empty(), "{forgotten:?}");
+        looks += 1;
+    }
+    assert!(looks > 0);
+    foreign.join().expect("no panic");
+}

@@ -4,6 +4,9 @@
 //! them work between tasks and threads of any kind, with no runtime around; a
 //! task of this crate that waits in one shows in a dump where and for what.
 //!
+//! Tokio's `blocking_` methods have no counterparts: give the future to
+//! [`block_on`](crate::block_on), which works on any thread.
+//!
 //! Whoever waits longest is served first. Futures may be dropped at any time: what
 //! was granted to one that is gone goes to the next.
 

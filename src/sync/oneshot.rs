@@ -62,6 +62,13 @@ fn replace(place: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
 }
 
 /// Sends one value.
+///
+/// ```
+/// let (tx, rx) = gmp::sync::oneshot::channel();
+/// drop(rx);
+/// assert!(tx.is_closed());
+/// assert_eq!(tx.send("nobody listens"), Err("nobody listens"));
+/// ```
 pub struct Sender<T> {
     shared: Arc<Mutex<State<T>>>,
 }
@@ -146,6 +153,17 @@ impl<T> Drop for Sender<T> {
 ///
 /// # Cancel safety
 /// Awaited by `&mut`, yes: the value stays until it is taken.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # gmp::block_on(async {
+/// let (tx, mut rx) = gmp::sync::oneshot::channel();
+/// assert!(gmp::time::timeout(Duration::from_millis(1), &mut rx).await.is_err());
+/// tx.send("late").expect("the receiver lives");
+/// assert_eq!(rx.await, Ok("late"));
+/// # });
+/// ```
 #[must_use = "futures do nothing unless awaited"]
 pub struct Receiver<T> {
     shared: Arc<Mutex<State<T>>>,

@@ -3,8 +3,10 @@
 use std::thread;
 
 use gmp::chan::{self, Receiver, TryRecvError};
+use gmp::runtime::Builder;
 
 use super::on_1_and_4;
+use crate::watchdog::within;
 
 #[test]
 fn each_value_of_many_senders_reaches_one_of_many_receivers() {
@@ -47,6 +49,47 @@ fn each_value_of_many_senders_reaches_one_of_many_receivers() {
             assert_eq!(got, SENDERS * EACH, "{capacity:?}");
             assert_eq!(sum, SENDERS * EACH * (EACH - 1) / 2, "{capacity:?}");
         }
+    });
+}
+
+/// The wake-up of a receiver goes before all who were ready (Go: chan.go send,
+/// goready), so that a value is used while it is warm. Every 61st turn belongs to
+/// the global queue, so not each round can tell.
+#[test]
+fn a_receiver_that_is_handed_a_value_runs_next() {
+    const ROUNDS: usize = 30;
+    within(60, || {
+        let rt = Builder::new().procs(1).build().expect("a runtime");
+        let firsts = rt.spawn(async {
+            let (order, log) = chan::unbounded();
+            let (tx, rx) = chan::bounded(0);
+            let first = order.clone();
+            drop(gmp::spawn(async move {
+                while let Ok(()) = rx.recv().await {
+                    first.try_send(0).expect("the log lives");
+                }
+            }));
+            let mut firsts = 0;
+            for _ in 0..ROUNDS {
+                // The only P gets to the receiver, which waits then.
+                gmp::task::yield_now().await;
+                for n in 1..4 {
+                    let order = order.clone();
+                    drop(gmp::spawn(async move {
+                        order.try_send(n).expect("the log lives")
+                    }));
+                }
+                tx.send(()).await.expect("the receiver lives");
+                let mut seen = [9; 4];
+                for place in &mut seen {
+                    *place = log.recv().await.expect("four are logged");
+                }
+                firsts += usize::from(seen[0] == 0);
+            }
+            firsts
+        });
+        let firsts = rt.block_on(firsts).expect("no panic");
+        assert!(firsts * 3 >= ROUNDS * 2, "first in {firsts} of {ROUNDS}");
     });
 }
 

@@ -11,6 +11,14 @@ use crate::sync::waiters::{Waiters, Wakers, lock};
 
 /// Sends to every receiver. When the last sender is gone, receivers get what is
 /// left and then find that out.
+///
+/// ```
+/// let tx = gmp::sync::broadcast::Sender::new(8);
+/// assert!(tx.send(1).is_err(), "nobody listens");
+/// let mut rx = tx.subscribe();
+/// assert_eq!(tx.send(2), Ok(1));
+/// assert_eq!(rx.try_recv(), Ok(2));
+/// ```
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
 }

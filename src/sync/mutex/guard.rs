@@ -19,6 +19,21 @@ pub struct MutexGuard<'a, T: ?Sized> {
 }
 
 /// As [`MutexGuard`], of a mutex in an `Arc` that it keeps alive.
+///
+/// ```
+/// use std::sync::Arc;
+/// use gmp::sync::Mutex;
+///
+/// # gmp::block_on(async {
+/// let names = Arc::new(Mutex::new(vec!["first"]));
+/// let mut guard = names.clone().lock_owned().await;
+/// let task = gmp::spawn(async move {
+///     guard.push("second");
+/// });
+/// task.await.expect("no panic");
+/// assert_eq!(names.lock().await.len(), 2);
+/// # });
+/// ```
 #[must_use = "a guard that is dropped at once guards nothing"]
 pub struct OwnedMutexGuard<T: ?Sized> {
     mutex: Arc<Mutex<T>>,

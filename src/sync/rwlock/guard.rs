@@ -47,6 +47,18 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     }
 
     /// Makes it a read lock, with no writer in between.
+    ///
+    /// ```
+    /// use gmp::sync::{RwLock, RwLockWriteGuard};
+    ///
+    /// # gmp::block_on(async {
+    /// let lock = RwLock::new(1);
+    /// let mut writer = lock.write().await;
+    /// *writer = 2;
+    /// let reader = RwLockWriteGuard::downgrade(writer);
+    /// assert_eq!(*lock.read().await, *reader);
+    /// # });
+    /// ```
     pub fn downgrade(mut guard: Self) -> RwLockReadGuard<'a, T> {
         let reader = RwLockReadGuard::new(guard.lock);
         // One permit is the reader's now; the drop gives back the others.

@@ -5,6 +5,16 @@ use std::sync::Arc;
 use super::Semaphore;
 
 /// Permits of a [`Semaphore`]; dropping it gives them back.
+///
+/// ```
+/// # gmp::block_on(async {
+/// let semaphore = gmp::sync::Semaphore::new(3);
+/// let mut all = semaphore.acquire_many(3).await.expect("never closed");
+/// let one = all.split(1).expect("three are more than one");
+/// drop(all);
+/// assert_eq!((semaphore.available_permits(), one.num_permits()), (2, 1));
+/// # });
+/// ```
 #[derive(Debug)]
 #[must_use = "a permit that is dropped at once permits nothing"]
 pub struct SemaphorePermit<'a> {
@@ -13,6 +23,16 @@ pub struct SemaphorePermit<'a> {
 }
 
 /// Permits of a [`Semaphore`] in an `Arc`; dropping it gives them back.
+///
+/// ```
+/// # gmp::block_on(async {
+/// let semaphore = std::sync::Arc::new(gmp::sync::Semaphore::new(1));
+/// let permit = semaphore.clone().acquire_owned().await.expect("never closed");
+/// // For one that is not to be given back:
+/// permit.forget();
+/// assert_eq!(semaphore.available_permits(), 0);
+/// # });
+/// ```
 #[derive(Debug)]
 #[must_use = "a permit that is dropped at once permits nothing"]
 pub struct OwnedSemaphorePermit {

@@ -13,6 +13,15 @@ use crate::sync::wait::Wait;
 use crate::sync::waiters::{Wakers, lock};
 
 /// Follows the value: it remembers which version it has seen.
+///
+/// ```
+/// # gmp::block_on(async {
+/// let (tx, mut rx) = gmp::sync::watch::channel("old");
+/// tx.send("new").expect("somebody follows");
+/// rx.changed().await.expect("a sender lives");
+/// assert_eq!(*rx.borrow(), "new");
+/// # });
+/// ```
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
     seen: u64,

@@ -2,12 +2,16 @@
 
 #[path = "chan/cancel.rs"]
 mod cancel;
+#[path = "support/dice.rs"]
+mod dice;
 #[path = "support/drops.rs"]
 mod drops;
 #[path = "support/eventually.rs"]
 mod eventually;
 #[path = "support/hand.rs"]
 mod hand;
+#[path = "chan/random.rs"]
+mod random;
 #[path = "chan/select.rs"]
 mod select;
 #[path = "chan/stream.rs"]

@@ -1,6 +1,8 @@
 //! Primitives: who goes first, who is passed over, and what a dropped future
 //! leaves behind.
 
+#[path = "support/dice.rs"]
+mod dice;
 #[path = "support/drops.rs"]
 mod drops;
 #[path = "support/eventually.rs"]
@@ -13,6 +15,8 @@ mod locks;
 mod meetings;
 #[path = "sync/permits.rs"]
 mod permits;
+#[path = "sync/random.rs"]
+mod random;
 #[path = "sync/values.rs"]
 mod values;
 #[path = "support/watchdog.rs"]

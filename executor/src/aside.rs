@@ -18,7 +18,8 @@
 use std::collections::VecDeque;
 
 use crate::g::ReadyG;
-use crate::m::{M, wake_p};
+use crate::m::{M, handoff_p, wake_p};
+use crate::proc;
 use crate::sched::Sched;
 use crate::sync::{Arc, Mutex, Ordering, lock};
 
@@ -45,6 +46,66 @@ impl Turns {
     pub(crate) fn are_wanted(&self) -> bool {
         !lock(&self.inner).queue.is_empty()
     }
+}
+
+/// The last poll of this task held up a P, so this one gets none: it would only
+/// be taken away again, after others have waited behind it. If they do, an idle M
+/// polls the task and this one goes on with them: the kernel favours a thread
+/// that has slept much over one that has computed.
+pub(crate) fn set_aside(m: &M, gp: ReadyG) {
+    let sched = &m.sched;
+    let pp = m.must_p();
+    pp.tick();
+    pp.stats.polls.add(1);
+    sched.handoffs.add_shared(1);
+    let gp = match gp.header().park {
+        ref park if park.computes() && !park.has_turn() => match enter(m, gp) {
+            Some(gp) => gp,
+            None => return,
+        },
+        _ => gp,
+    };
+    let others = pp.has_work() || !sched.injector.is_empty();
+    let gp = if others { start(sched, gp) } else { Some(gp) };
+    if let Some(gp) = gp {
+        let pp = m.release_p();
+        m.shared.fence.lose();
+        handoff_p(sched, pp);
+        execute(m, gp);
+    }
+}
+
+/// Whether an M that has just computed without a P should leave the tasks to
+/// others: the kernel would let it wait, and them with it. Whoever made tasks
+/// runnable has woken somebody; the look at the queue is for the case that no
+/// thread could be had.
+pub(crate) fn rests(m: &M) -> bool {
+    m.was_aside.replace(false) && m.sched.injector.is_empty()
+}
+
+/// An M that was woken without a P: for a task that was set aside, or to end.
+pub(crate) fn poll(m: &M) -> bool {
+    let Some(gp) = take(m) else {
+        return false;
+    };
+    m.shared.fence.lose();
+    execute(m, gp);
+    true
+}
+
+/// Polls tasks that hold up a P, without one: this task until it waits, and those
+/// that wait for its turn.
+pub(crate) fn execute(m: &M, gp: ReadyG) {
+    let mut at = Some(gp);
+    while let Some(gp) = at {
+        let had_turn = gp.header().park.has_turn();
+        if had_turn {
+            gp.header().park.set_turn(false);
+        }
+        let again = proc::poll_once(m, gp, false);
+        at = next(m, had_turn, again);
+    }
+    m.shared.goid.store(0, Ordering::Release); // ord: as in execute
 }
 
 /// A task that computes asks for a turn. None: it waits in the queue. The caller has
@@ -127,7 +188,7 @@ pub(crate) fn flush(sched: &Arc<Sched>) {
 
 /// Lists a task that may have no other trace while it is queued.
 fn list(m: &M, gp: &ReadyG) {
-    crate::proc::list(m, gp.as_ptr());
+    proc::list(m, gp.as_ptr());
 }
 
 /// Hands a task that holds up its P to an idle M, which polls it without one.

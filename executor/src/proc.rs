@@ -47,69 +47,20 @@ pub(crate) fn schedule(m: &M) {
 /// One round: gets a P, finds a task and polls it. False: the M ends.
 #[inline]
 pub(crate) fn round(m: &M) -> bool {
-    if m.p().is_none() && (rests(m) || !m.try_acquire_idle()) && !stop_m(m) {
-        return poll_aside(m);
+    if m.p().is_none() && (aside::rests(m) || !m.try_acquire_idle()) && !stop_m(m) {
+        return aside::poll(m);
     }
     let Some((gp, inherit)) = find_runnable(m) else {
-        return poll_aside(m);
+        return aside::poll(m);
     };
     if m.spinning.get() {
         reset_spinning(m);
     }
     match gp.header().home() {
         Some(home) if home.id != m.shared.id => hand_home(m, gp),
-        None if gp.header().park.holds_up() && m.sched.config.handoff => set_aside(m, gp),
+        None if gp.header().park.holds_up() && m.sched.config.handoff => aside::set_aside(m, gp),
         _ => execute(m, gp, inherit),
     }
-    true
-}
-
-/// The last poll of this task held up a P, so this one gets none: it would only
-/// be taken away again, after others have waited behind it. If they do, an idle M
-/// polls the task and this one goes on with them: the kernel favours a thread
-/// that has slept much over one that has computed.
-fn set_aside(m: &M, gp: ReadyG) {
-    let sched = &m.sched;
-    let pp = m.must_p();
-    pp.tick();
-    pp.stats.polls.add(1);
-    sched.handoffs.add_shared(1);
-    let gp = match gp.header().park {
-        ref park if park.computes() && !park.has_turn() => match aside::enter(m, gp) {
-            Some(gp) => gp,
-            None => return,
-        },
-        _ => gp,
-    };
-    let others = pp.has_work() || !sched.injector.is_empty();
-    let gp = if others {
-        aside::start(sched, gp)
-    } else {
-        Some(gp)
-    };
-    if let Some(gp) = gp {
-        let pp = m.release_p();
-        m.shared.fence.lose();
-        handoff_p(sched, pp);
-        execute_aside(m, gp);
-    }
-}
-
-/// Whether an M that has just computed without a P should leave the tasks to
-/// others: the kernel would let it wait, and them with it. Whoever made tasks
-/// runnable has woken somebody; the look at the queue is for the case that no
-/// thread could be had.
-fn rests(m: &M) -> bool {
-    m.was_aside.replace(false) && m.sched.injector.is_empty()
-}
-
-/// An M that was woken without a P: for a task that was set aside, or to end.
-fn poll_aside(m: &M) -> bool {
-    let Some(gp) = aside::take(m) else {
-        return false;
-    };
-    m.shared.fence.lose();
-    execute_aside(m, gp);
     true
 }
 
@@ -383,28 +334,13 @@ pub(crate) fn execute(m: &M, gp: ReadyG, inherit: bool) {
     if let Some(gp) = poll_once(m, gp, inherit)
         && let Some(gp) = aside::next(m, false, Some(gp))
     {
-        return execute_aside(m, gp);
+        return aside::execute(m, gp);
     }
     // After the task is listed or queued: whoever looks for it finds it somewhere.
     m.shared.goid.store(0, Ordering::Release); // ord: publishes where it went
 }
 
-/// Polls tasks that hold up a P, without one: this task until it waits, and those
-/// that wait for its turn.
-fn execute_aside(m: &M, gp: ReadyG) {
-    let mut next = Some(gp);
-    while let Some(gp) = next {
-        let had_turn = gp.header().park.has_turn();
-        if had_turn {
-            gp.header().park.set_turn(false);
-        }
-        let again = poll_once(m, gp, false);
-        next = aside::next(m, had_turn, again);
-    }
-    m.shared.goid.store(0, Ordering::Release); // ord: as in execute
-}
-
-fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
+pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
     let task = gp.into_ptr();
     // SAFETY: the right to run the task keeps it alive until it is dead.
     let header = unsafe { task.as_ref() };

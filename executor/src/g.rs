@@ -14,6 +14,8 @@
 //! it or passes it on, and it exists once per task. `TaskRef` is a counted
 //! reference that can look, wake and abort.
 
+#[cfg(any(test, not(loom)))]
+pub(crate) mod forgotten;
 pub(crate) mod refs;
 pub(crate) mod state;
 

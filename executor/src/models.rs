@@ -18,6 +18,7 @@
 
 mod chained_steal;
 mod each_g_once;
+mod forgotten;
 mod items;
 mod join;
 mod never_falsely_empty;

@@ -9,6 +9,7 @@
 use std::panic::Location;
 use std::ptr::NonNull;
 
+use crate::g::forgotten::is_forgotten;
 use crate::g::state::{DEAD, PREEMPTED, RUNNABLE, RUNNING, Snapshot, WAITING};
 use crate::g::{Header, ReadyG, TaskRef};
 use crate::handle::Handle;
@@ -80,17 +81,16 @@ pub enum Status {
 }
 
 impl TaskInfo {
-    fn of(header: &Header, now_ms: u32) -> Option<TaskInfo> {
+    /// The two clocks were read before; the coarse one stamps the waits.
+    fn of(header: &Header, now_ms: u32, coarse_ms: u32) -> Option<TaskInfo> {
         let state = header.state.load();
         let status = status(state)?;
         let waits = status == Status::Waiting;
-        // The counts are between two looks at the state: a wake that ends in the
-        // drop of the last waker has changed the state before.
         let (wakers, handles) = header.refs.counts();
-        let still = header.state.load();
-        let at_rest = |state: Snapshot| {
-            state.status() == WAITING && !state.is_scanned() && !state.is_cancelled()
-        };
+        let forgotten = is_forgotten(&header.state, &header.refs);
+        // Nobody is polled while the world stands still, except a task that holds
+        // up Ps and needs none: of that one we must know that it waited before.
+        let waited = !header.park.holds_up() || header.park.since_ms() < coarse_ms;
         // The thread of a local task keeps a handle for its own use.
         let own = u32::from(header.home().is_some() && !header.is_system());
         Some(TaskInfo {
@@ -116,7 +116,7 @@ impl TaskInfo {
             handles: handles.saturating_sub(own),
             target: if waits { header.park.target() } else { 0 },
             root: header.home().is_some() && header.is_system(),
-            forgotten: wakers == 0 && at_rest(state) && at_rest(still),
+            forgotten: forgotten && waited,
         })
     }
 }
@@ -136,13 +136,16 @@ fn status(state: Snapshot) -> Option<Status> {
 pub fn tasks(handle: &Handle) -> Vec<TaskInfo> {
     let sched = handle.sched();
     let now = (sched.real_nanotime() / 1_000_000) as u32;
+    let coarse = sched.coarse_ms();
     let mut found = Vec::new();
     {
         let _stopped = stw::stop_the_world(sched);
         sched
             .registry
-            .for_each(|header, _| found.extend(TaskInfo::of(header, now)));
-        queued(sched, |header| found.extend(TaskInfo::of(header, now)));
+            .for_each(|header, _| found.extend(TaskInfo::of(header, now, coarse)));
+        queued(sched, |header| {
+            found.extend(TaskInfo::of(header, now, coarse))
+        });
         found.extend(running(sched));
         found.extend(current().filter(|_| is_here(sched)));
     }
@@ -172,7 +175,7 @@ pub fn current() -> Option<TaskInfo> {
         let m = m?;
         // SAFETY: the running task outlives the call that it makes.
         let header = unsafe { m.curg.get().as_ref() }?;
-        TaskInfo::of(header, m.sched.coarse_ms())
+        TaskInfo::of(header, m.sched.coarse_ms(), m.sched.coarse_ms())
     })
 }
 

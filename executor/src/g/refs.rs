@@ -74,7 +74,8 @@ impl Refs {
 
     /// Wakers and handles now; exact only while nobody else holds a reference.
     pub(crate) fn counts(&self) -> (u32, u32) {
-        let word = self.0.load(Ordering::Acquire); // ord: a look from outside
+        // ord: sees the wake that came before a waker's drop; model forgotten
+        let word = self.0.load(Ordering::Acquire);
         ((word & WAKERS) as u32, ((word & !ALIVE) >> 32) as u32)
     }
 }

@@ -243,6 +243,23 @@ fn a_wait_that_somebody_can_end_is_not_proven() {
     drop(tx);
 }
 
+/// Of two tasks that are left, the report says which one the other waits for.
+#[test]
+fn a_report_follows_joins() {
+    let rt = runtime(1);
+    let _entered = rt.handle().enter();
+    let stuck = rt.spawn(std::future::pending::<()>());
+    let id = stuck.id();
+    drop(rt.spawn(stuck));
+    settle(&rt);
+    let report = leak::find(&at_once()).expect_err("two");
+    assert_eq!(report.count(Class::Abortable), 1);
+    assert_eq!(report.count(Class::Suspected), 1);
+    let text = report.to_string();
+    let joins = format!("# waits for the end of goroutine {id}\n");
+    assert!(text.contains(&joins), "{text}");
+}
+
 /// A future that keeps its waker in a place that somebody else empties.
 #[test]
 fn the_drop_of_the_last_waker_makes_the_proof() {

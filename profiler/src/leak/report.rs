@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use gmp_executor::WaitReason;
 use gmp_executor::snapshot::TaskInfo;
 
 use super::Class;
@@ -61,6 +62,9 @@ impl fmt::Display for Leak {
             text::block(task)
         )?;
         match self.class {
+            Class::Suspected if task.reason == WaitReason::Join && task.target != 0 => {
+                writeln!(f, "# waits for the end of goroutine {}", task.target)
+            }
             Class::Suspected => Ok(()),
             Class::Abortable => writeln!(f, "# no waker of it exists: only an abort can end it"),
             Class::Unreachable => {

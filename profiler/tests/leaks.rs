@@ -30,7 +30,9 @@ fn settle(rt: &Runtime) -> Tasks {
         let tasks = Tasks::of(rt.handle());
         let waits = |task: &gmp_profiler::TaskInfo| task.status == gmp_profiler::Status::Waiting;
         if tasks.iter().all(waits) {
-            return tasks;
+            // A proof may need a wait that is a tick old: timers move the tick.
+            rt.block_on(gmp::time::sleep(Duration::from_millis(2)));
+            return Tasks::of(rt.handle());
         }
         std::thread::yield_now();
     }
@@ -292,7 +294,7 @@ fn a_local_task_can_be_proven_too() {
     rt.block_on(async {
         let task = gmp::task::spawn_local(std::future::pending::<()>());
         let id = task.id().get();
-        gmp::task::yield_now().await;
+        gmp::time::sleep(Duration::from_millis(2)).await;
         let class = || {
             let tasks = gmp_profiler::tasks();
             let task = tasks.iter().find(|task| task.id == id);

@@ -104,8 +104,15 @@ fn try_until(
     until: Option<Instant>,
 ) -> Result<Suspended, StillRunning> {
     let mut nap = Duration::from_micros(5);
+    // Once found it is not searched for again: while it runs, one that has never
+    // waited is on no list, and a request that was made has to be withdrawn.
+    let mut asked = None;
     loop {
-        let task = match find(sched, id).map_or_else(|| find_unlisted(sched, id), Where::Here) {
+        let seen = match asked.take() {
+            Some(task) => Where::Here(task),
+            None => find(sched, id).map_or_else(|| find_unlisted(sched, id), Where::Here),
+        };
+        let task = match seen {
             Where::Here(task) => task,
             Where::Polled => {
                 ask(sched, id);
@@ -134,7 +141,7 @@ fn try_until(
             }
             OnSuspend::Busy | OnSuspend::Running => {
                 ask(sched, id);
-                pause(sched, id, Some(&task), until, &mut nap)?;
+                pause(sched, id, Some(asked.insert(task)), until, &mut nap)?;
             }
         }
     }

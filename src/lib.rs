@@ -31,9 +31,12 @@ mod async_io;
 #[cfg(feature = "axum")]
 pub mod axum;
 pub mod chan;
+#[cfg(feature = "tokio-compat")]
+pub mod compat;
 pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+pub mod io;
 pub mod net;
 pub mod process;
 pub mod profiler;

@@ -1,0 +1,35 @@
+//! Libraries that need a Tokio runtime, inside gmp tasks, on one P and on two.
+
+#[path = "support/child.rs"]
+mod child;
+#[path = "compat/context.rs"]
+mod context;
+#[path = "compat/io.rs"]
+mod io;
+#[path = "compat/start.rs"]
+mod start;
+#[path = "support/watchdog.rs"]
+mod watchdog;
+
+use gmp::runtime::{Builder, Handle};
+use watchdog::within;
+
+/// Runs `test` as a task on one P and on two, and then finds no task left.
+fn on_each<F, T>(test: F)
+where
+    F: Fn() -> T + Copy + Send + 'static,
+    T: Future<Output = ()> + Send + 'static,
+{
+    for procs in [1, 2] {
+        within(60, move || {
+            let runtime = Builder::new().procs(procs).build().unwrap();
+            runtime.block_on(async {
+                let before = Handle::current().num_tasks();
+                gmp::spawn(test()).await.unwrap();
+                while Handle::current().num_tasks() > before {
+                    gmp::time::sleep(std::time::Duration::from_millis(1)).await;
+                }
+            });
+        });
+    }
+}

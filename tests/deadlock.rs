@@ -59,3 +59,34 @@ fn t87_a_timer_or_a_thread_is_no_deadlock() {
     assert!(output.status.success(), "{text}");
     assert!(!text.contains("deadlock!"), "{text}");
 }
+
+/// Rule R-DEAD-1: the root joined a task that nobody can wake, gave that up, and
+/// waits for a foreign thread. What its last leaf told no longer holds.
+#[test]
+fn a_join_that_was_given_up_is_no_deadlock() {
+    if is_child() {
+        let rt = Builder::new().procs(2).build().expect("a runtime");
+        let (tx, rx) = futures::channel::oneshot::channel();
+        let sender = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(500));
+            tx.send(7)
+        });
+        let got = rt.block_on(async {
+            let mut stuck = gmp::spawn(std::future::pending::<()>());
+            let abort = stuck.abort_handle();
+            gmp::time::sleep(Duration::from_millis(20)).await; // it parks meanwhile
+            assert!(futures::poll!(&mut stuck).is_pending());
+            drop(stuck);
+            let got = rx.await;
+            abort.abort();
+            got
+        });
+        assert_eq!(got, Ok(7));
+        sender.join().expect("no panic").expect("sent");
+        return;
+    }
+    let output = child("a_join_that_was_given_up_is_no_deadlock");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains("deadlock!"), "{text}");
+}

@@ -2,8 +2,8 @@
 //!
 //! Go knows every way in which a goroutine can be woken; here a waker may be kept
 //! by any thread of the process. So only what is certain is reported: a task is
-//! stuck if it waits and no waker of it exists, or if its one waker belongs to
-//! the join of a task that is stuck itself and that nobody else can abort. A
+//! stuck if it waits and no waker of it exists, or if its one waker lies in the
+//! join slot of a task that is stuck itself and that nobody else can abort. A
 //! timer, a descriptor, a channel or a foreign thread holds a waker, and then
 //! there is no report. sysmon looks when everything has been quiet for a while.
 
@@ -45,8 +45,12 @@ impl OnDeadlock {
 struct Wait {
     wakers: u32,
     handles: u32,
-    /// The task whose end it waits for.
+    /// The task whose end it waits for, as its last leaf of ours told. It may have
+    /// dropped that handle and wait for something foreign.
     joins: Option<u64>,
+    /// Its address, and that of the task whose waker is in its join slot.
+    address: usize,
+    joiner: usize,
     root: bool,
 }
 
@@ -62,6 +66,8 @@ impl Wait {
             wakers,
             handles,
             joins: (reason == WaitReason::Join).then(|| header.park.target()),
+            address: std::ptr::from_ref(header).addr(),
+            joiner: header.joiner(),
             root: header.home().is_some() && header.is_system(),
         })
     }
@@ -157,9 +163,10 @@ fn is_stuck(waits: &HashMap<u64, Wait>, id: u64, depth: u32) -> bool {
     }
     match wait.wakers {
         0 => wait.root || wait.handles <= 1,
-        1 => wait
-            .joins
-            .is_some_and(|next| depth < 1000 && is_stuck(waits, next, depth + 1)),
+        1 => wait.joins.is_some_and(|next| {
+            let holds = |next: &Wait| next.joiner == wait.address;
+            waits.get(&next).is_some_and(holds) && depth < 1000 && is_stuck(waits, next, depth + 1)
+        }),
         _ => false,
     }
 }

@@ -18,6 +18,7 @@ use super::header::{Extra, Header, VTable};
 use super::join::JoinError;
 use super::refs::Refs;
 use super::state::State;
+use super::waker::JoinSlot;
 
 enum Stage<F: Future> {
     Future(F),
@@ -55,7 +56,7 @@ pub(crate) fn allocate<F: Future>(future: F, birth: Birth) -> NonNull<Header> {
             spawn_loc: birth.spawn_loc,
             park: ParkRecord::new(),
             extra: birth.extra,
-            join_waker: UnsafeCell::new(None),
+            join_waker: JoinSlot::new(),
         },
         stage: UnsafeCell::new(Stage::Future(future)),
     });

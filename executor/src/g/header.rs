@@ -2,7 +2,6 @@
 
 #![expect(unsafe_code, reason = "owns the counted pointer to a task")]
 
-use std::cell::UnsafeCell;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::task::Context;
@@ -15,7 +14,7 @@ use crate::sync::{Arc, AtomicU32};
 
 use super::refs::{Refs, Released};
 use super::state::State;
-use super::waker::SlimWaker;
+use super::waker::JoinSlot;
 
 /// At most 96 bytes; a test holds it to that.
 #[repr(C)]
@@ -35,7 +34,7 @@ pub(crate) struct Header {
     /// Rare properties, fixed at spawn.
     pub(crate) extra: Option<Box<Extra>>,
     /// See the table in `g.rs`.
-    pub(super) join_waker: UnsafeCell<Option<SlimWaker>>,
+    pub(super) join_waker: JoinSlot,
 }
 
 /// What few tasks have.
@@ -73,6 +72,11 @@ impl Header {
 
     pub(crate) fn home(&self) -> Option<&Arc<MShared>> {
         self.extra.as_ref().and_then(|extra| extra.home.as_ref())
+    }
+
+    /// The address of the task that joins this one, if one of ours does.
+    pub(crate) fn joiner(&self) -> usize {
+        self.join_waker.joiner()
     }
 
     pub(crate) fn is_system(&self) -> bool {

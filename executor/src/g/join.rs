@@ -226,9 +226,10 @@ impl<T> JoinHandle<T> {
             return false;
         }
         // SAFETY: JOIN_WAKER is clear, so the slot is the handle's.
-        let slot = unsafe { &mut *header.join_waker.get() };
-        if !slot.as_ref().is_some_and(|old| old.will_wake(waker)) {
-            drop(slot.replace(SlimWaker::new(waker.clone())));
+        if !unsafe { header.join_waker.will_wake(waker) } {
+            let waker = SlimWaker::new(waker.clone());
+            // SAFETY: as above.
+            drop(unsafe { header.join_waker.replace(Some(waker)) });
         }
         header.state.publish_join_waker()
     }
@@ -256,8 +257,7 @@ impl<T> Drop for JoinHandle<T> {
         let before = header.state.drop_join_interest();
         if !before.is_dead() || !before.has_join_waker() {
             // SAFETY: not published to a completing M, so the slot is ours.
-            let waker = unsafe { &mut *header.join_waker.get() }.take();
-            drop(waker);
+            drop(unsafe { header.join_waker.replace(None) });
         }
         if before.is_dead() {
             // SAFETY: the task is dead and left its output to the handle.
@@ -327,7 +327,7 @@ pub(crate) unsafe fn complete(task: NonNull<Header>) {
         unsafe { (header.vtable.drop_output)(task) };
     } else if snapshot.has_join_waker() {
         // SAFETY: edge 5 with JOIN_WAKER set: the slot is ours for good.
-        let waker = unsafe { &mut *header.join_waker.get() }.take();
+        let waker = unsafe { header.join_waker.replace(None) };
         if let Some(waker) = waker {
             probe::contain(|| waker.into_waker().wake());
         }

@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::sched::Sched;
+use crate::sync::{AtomicPtr, Ordering};
 use crate::{m, ready};
 
 use super::header::{self, Header, ReadyG};
@@ -79,6 +80,50 @@ impl SlimWaker {
 impl Drop for SlimWaker {
     fn drop(&mut self) {
         drop(SlimWaker(self.0).into_waker());
+    }
+}
+
+/// The place of a joiner's waker. Whose it is, the state word says; anybody may ask
+/// whether a certain task's waker is in it.
+pub(super) struct JoinSlot(AtomicPtr<()>);
+
+impl JoinSlot {
+    pub(super) fn new() -> JoinSlot {
+        JoinSlot(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    /// Takes out what is in it and puts `waker` in its place.
+    ///
+    /// # Safety
+    /// The slot is the caller's.
+    pub(super) unsafe fn replace(&self, waker: Option<SlimWaker>) -> Option<SlimWaker> {
+        let new = waker.map_or(std::ptr::null_mut(), |waker| {
+            ManuallyDrop::new(waker).0.as_ptr()
+        });
+        let old = self.0.load(Ordering::Relaxed); // ord: the state word hands the slot over
+        self.0.store(new, Ordering::Relaxed); // ord: as above
+        NonNull::new(old).map(SlimWaker)
+    }
+
+    /// Whether `waker` is in it already.
+    ///
+    /// # Safety
+    /// As [`JoinSlot::replace`].
+    pub(super) unsafe fn will_wake(&self, waker: &Waker) -> bool {
+        let word = NonNull::new(self.0.load(Ordering::Relaxed)); // ord: as replace
+        word.is_some_and(|word| ManuallyDrop::new(SlimWaker(word)).will_wake(waker))
+    }
+
+    /// The address of the task whose waker is in it, or some other number.
+    pub(super) fn joiner(&self) -> usize {
+        self.0.load(Ordering::Relaxed).addr() // ord: a number to compare
+    }
+}
+
+impl Drop for JoinSlot {
+    fn drop(&mut self) {
+        // SAFETY: nobody else has a reference.
+        drop(unsafe { self.replace(None) });
     }
 }
 

@@ -36,6 +36,7 @@ pub mod compat;
 pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+pub mod io;
 pub mod net;
 pub mod process;
 pub mod profiler;

@@ -1,0 +1,28 @@
+//! Files.
+
+// snippet
+use smol::fs;
+use smol::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, Result, SeekFrom};
+use std::path::Path;
+
+async fn write_and_read(path: &Path) -> Result<String> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(true);
+    let mut file = options.open(path).await?;
+    file.write_all(b"some text").await?;
+    file.flush().await?;
+    file.seek(SeekFrom::Start(5)).await?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).await?;
+    fs::remove_file(path).await?;
+    Ok(text)
+}
+// end
+
+#[test]
+fn runs() {
+    let name = format!("gmp-migrating-smol-{}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let text = smol::block_on(write_and_read(&path));
+    assert_eq!(text.expect("a file"), "text");
+}

@@ -33,8 +33,10 @@ impl<T> CompatExt for T {}
 /// A future stays a future, a stream a stream, a sink a sink. The I/O traits of
 /// Tokio become those of `futures::io`, and the other way round.
 ///
-/// A constructor that looks for a runtime has to be called inside: in an `async`
-/// block that is wrapped, or next to `compat::handle().enter()`.
+/// A call that looks for a runtime before any poll, such as a constructor of a
+/// timer, has to be made inside: in an `async` block that is wrapped, or next to
+/// `compat::handle().enter()`. Wrap the block, not each call in it, and the
+/// question does not come up.
 ///
 /// # Panics
 /// A panic of what it wraps goes on to its task, as without the wrapper.

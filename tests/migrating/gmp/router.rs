@@ -22,9 +22,18 @@ async fn serve(listener: TcpListener) -> std::io::Result<()> {
 
 #[test]
 fn runs() {
+    use futures::io::{AsyncReadExt, AsyncWriteExt};
+
     gmp::block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let serving = gmp::time::timeout(std::time::Duration::from_millis(1), serve(listener));
-        assert!(serving.await.is_err(), "it serves until it is told to stop");
+        let addr = listener.local_addr().expect("bound");
+        let server = gmp::spawn(serve(listener));
+        let mut client = gmp::net::TcpStream::connect(addr).await.expect("served");
+        let request = b"GET /whoami HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        client.write_all(request).await.expect("a connection");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.contains("you are 127.0.0.1:"), "{answer}");
+        server.abort();
     });
 }

@@ -1,12 +1,16 @@
 //! Children: their ends, their pipes, and what is left of those that nobody
 //! waits for.
 
+#[path = "support/child.rs"]
+mod child;
 #[path = "support/eventually.rs"]
 mod eventually;
 #[path = "process/orphans.rs"]
 mod orphans;
 #[path = "process/pipes.rs"]
 mod pipes;
+#[path = "process/shortage.rs"]
+mod shortage;
 #[path = "process/tokio_io.rs"]
 mod tokio_io;
 #[path = "support/watchdog.rs"]

@@ -1,7 +1,7 @@
 //! The standard streams of this process.
 //!
 //! They are shared with other processes, a shell for one, so none of them is put
-//! into non-blocking mode. [`stdin`] waits in the netpoller and reads only what is
+//! into non-blocking mode. [`stdin()`] waits in the netpoller and reads only what is
 //! there; [`stdout`] and [`stderr`] write where they are awaited, in a [blocking
 //! section], and share std's buffers, so that text of `println!` and of this module
 //! comes out in the order in which it was written.

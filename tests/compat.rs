@@ -4,10 +4,14 @@
 mod child;
 #[path = "compat/context.rs"]
 mod context;
+#[path = "compat/grpc.rs"]
+mod grpc;
 #[path = "compat/http.rs"]
 mod http;
 #[path = "compat/io.rs"]
 mod io;
+#[path = "compat/sql.rs"]
+mod sql;
 #[path = "compat/start.rs"]
 mod start;
 #[path = "compat/streams.rs"]

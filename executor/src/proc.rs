@@ -305,10 +305,16 @@ pub(crate) fn work_exists(sched: &Sched) -> bool {
 
 /// Runs the expired timers of `victim` on this M's P (R-TIMER-7, R-TIMER-8).
 /// Returns the next time, 0 for none, and whether any ran.
+#[inline]
 pub(crate) fn check_timers(m: &M, victim: &P, own: bool) -> (u64, bool) {
     if victim.timers.next() == 0 {
         return (0, false);
     }
+    run_timers(m, victim, own)
+}
+
+#[inline(never)]
+fn run_timers(m: &M, victim: &P, own: bool) -> (u64, bool) {
     let mut wakers = m.wakers.take();
     let check = victim.timers.check(m.now(), own, &mut wakers);
     if check.ran {
@@ -389,20 +395,7 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
     });
     let alone = m.p().is_none();
     if alone {
-        let now = m.sched.real_nanotime();
-        let long = if aside {
-            let (time, gives_way) = m.aside.end(now);
-            let long = time >= SHORT && !gives_way;
-            if long && !m.sched.go117() {
-                header.park.set_computes(m.aside.computed(time));
-            }
-            long
-        } else {
-            let since = m.shared.held_up.swap(0, Ordering::Relaxed); // ord: set before the P was taken
-            since != 0 && now - since >= SHORT
-        };
-        header.park.set_holds_up(long);
-        m.was_aside.set(long);
+        note_manner(m, header, aside);
     }
     if done {
         finish(m, task);
@@ -432,6 +425,25 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
         }
     }
     None
+}
+
+/// After a poll that ended without a P: what that says about the next one.
+#[cold]
+fn note_manner(m: &M, header: &Header, aside: bool) {
+    let now = m.sched.real_nanotime();
+    let long = if aside {
+        let (time, gives_way) = m.aside.end(now);
+        let long = time >= SHORT && !gives_way;
+        if long && !m.sched.go117() {
+            header.park.set_computes(m.aside.computed(time));
+        }
+        long
+    } else {
+        let since = m.shared.held_up.swap(0, Ordering::Relaxed); // ord: set before the P was taken
+        since != 0 && now - since >= SHORT
+    };
+    header.park.set_holds_up(long);
+    m.was_aside.set(long);
 }
 
 /// The root of a `block_on` is not dropped by a shutdown: somebody waits for it

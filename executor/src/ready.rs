@@ -73,7 +73,16 @@ fn ready_from_outside(gp: ReadyG) {
 /// A task that only one M may poll goes straight to it, if that M is awake or an
 /// idle P can be sent along (R-P-11). Else it comes back and waits in a queue
 /// for a P, as all others do.
+#[inline]
 fn send_home(sched: &Sched, gp: ReadyG, here: Option<u32>) -> Option<ReadyG> {
+    match gp.header().home() {
+        None => Some(gp),
+        Some(_) => send_to_inbox(sched, gp, here),
+    }
+}
+
+#[cold]
+fn send_to_inbox(sched: &Sched, gp: ReadyG, here: Option<u32>) -> Option<ReadyG> {
     let Some(home) = gp.header().home().cloned() else {
         return Some(gp);
     };

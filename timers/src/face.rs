@@ -65,6 +65,7 @@ impl Face {
     }
 
     /// The earliest deadline, 0 if there is none. May be too early, never too late.
+    #[inline]
     pub(crate) fn next(&self) -> u64 {
         if mutant::is(Mutant::HeapWordFirst) {
             let heap = self.min_heap.load(Acquire);

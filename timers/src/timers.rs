@@ -96,6 +96,7 @@ impl Timers {
     ///
     /// # Rules R-TIMER-7, R-TIMER-14
     #[doc(alias = "timeSleepUntil")]
+    #[inline]
     pub fn next(&self) -> u64 {
         self.face.next()
     }

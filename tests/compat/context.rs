@@ -399,16 +399,14 @@ fn a_loop_that_never_waits_gives_way() {
         // Without the hand-off nothing else would let the other task run.
         let runtime = Builder::new().procs(1).handoff(false).build().unwrap();
         runtime.block_on(async {
-            let stop = Arc::new(AtomicBool::new(false));
-            let seen = stop.clone();
-            let busy = gmp::spawn(async move {
+            let busy = gmp::spawn(async {
+                let stop = Arc::new(AtomicBool::new(false));
+                let seen = stop.clone();
+                gmp::spawn(async move { stop.store(true, Ordering::Relaxed) });
                 while !seen.load(Ordering::Relaxed) {
                     ready(()).compat().await;
                 }
             });
-            gmp::spawn(async move { stop.store(true, Ordering::Relaxed) })
-                .await
-                .unwrap();
             busy.await.unwrap();
         });
     });

@@ -26,11 +26,23 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let location = Location::caller();
-    ready::spawn(
-        Handle::current().sched(),
-        async move { block_in_place(f) },
-        location,
-        None,
-    )
+    Handle::current().spawn_blocking(f)
+}
+
+impl Handle {
+    /// Runs a closure that may block as a task of this runtime in a blocking section:
+    /// on a thread of its own if it takes long, without a second pool.
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        ready::spawn(
+            self.sched(),
+            async move { block_in_place(f) },
+            Location::caller(),
+            None,
+        )
+    }
 }

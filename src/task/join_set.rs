@@ -149,6 +149,16 @@ impl<T: 'static> JoinSet<T> {
         self.insert(super::spawn_blocking(f))
     }
 
+    /// Runs a closure that may block as a task of another runtime in the set.
+    #[track_caller]
+    pub fn spawn_blocking_on<F>(&mut self, f: F, handle: &Handle) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send,
+    {
+        self.insert(handle.spawn_blocking(f))
+    }
+
     fn insert(&mut self, handle: JoinHandle<T>) -> AbortHandle {
         let abort = handle.abort_handle();
         let id = handle.id();

@@ -286,3 +286,25 @@ fn a_set_moves_between_tasks_while_its_tasks_end() {
         });
     });
 }
+
+#[test]
+fn closures_and_named_tasks_join_too() {
+    let rt = gmp::runtime::Builder::new()
+        .procs(1)
+        .build()
+        .expect("a runtime");
+    let mut set = JoinSet::new();
+    set.spawn_blocking_on(|| 1, rt.handle());
+    set.spawn_with(gmp::task::Builder::new().name("two"), async { 2 });
+    gmp::block_on(async {
+        let mut got = Vec::new();
+        while let Some(joined) = set.join_next_with_id().await {
+            got.push(joined.expect("no panic").1);
+        }
+        got.sort_unstable();
+        assert_eq!(got, [1, 2]);
+        assert!(set.try_join_next_with_id().is_none());
+    });
+    let at = rt.spawn_blocking(|| gmp::runtime::Handle::current().procs());
+    assert_eq!(rt.block_on(at).expect("no panic"), 1);
+}

@@ -1,7 +1,7 @@
 //! A library that needs Tokio in gmp tasks: reqwest fetches three pages at once
 //! from a server of gmp's in the same process.
 //!
-//! `cargo run --release --features hyper,tokio-compat --example reqwest_in_gmp`
+//! `cargo run --release --features tokio-compat --example reqwest_in_gmp`
 //!
 //! The tasks run on gmp; Tokio's sockets and timers are on one thread that
 //! `.compat()` has started.

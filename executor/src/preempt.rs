@@ -18,8 +18,6 @@ const POISON: usize = usize::MAX;
 /// As the poison, in a poll without a P: sysmon does not watch it, so it looks at
 /// the clock itself.
 const WATCH: usize = usize::MAX - 1;
-/// What a panic and its unwinding need.
-const MARGIN: usize = 32 * 1024;
 
 thread_local! {
     static UNCONSTRAINED: Cell<u32> = const { Cell::new(0) };
@@ -216,7 +214,10 @@ mod os {
         reason = "asks libc for the thread's stack and its use of the cores"
     )]
 
-    use super::{MARGIN, Work};
+    use super::Work;
+
+    /// What a panic and its unwinding need.
+    const MARGIN: usize = 32 * 1024;
 
     /// The lowest address that leaves room for a panic. Asked once a thread: for
     /// the main thread the answer is read from a file.

@@ -55,7 +55,10 @@ type Failure = (StatusCode, Json<Value>);
 
 fn app() -> Router {
     Router::new()
-        .route("/", get(async || "Hello from axum on gmp: try /notes, /ticks, /whoami\n"))
+        .route(
+            "/",
+            get(async || "Hello from axum on gmp: try /notes, /ticks, /whoami\n"),
+        )
         .route("/notes", get(list).post(create))
         .route("/notes/{id}", get(read).delete(remove))
         .route("/ticks", get(ticks))

@@ -289,13 +289,10 @@ fn a_set_moves_between_tasks_while_its_tasks_end() {
 
 #[test]
 fn closures_and_named_tasks_join_too() {
-    let rt = gmp::runtime::Builder::new()
-        .procs(1)
-        .build()
-        .expect("a runtime");
+    let rt = Builder::new().procs(1).build().expect("a runtime");
     let mut set = JoinSet::new();
     set.spawn_blocking_on(|| 1, rt.handle());
-    set.spawn_with(gmp::task::Builder::new().name("two"), async { 2 });
+    set.spawn_with(task::Builder::new().name("two"), async { 2 });
     gmp::block_on(async {
         let mut got = Vec::new();
         while let Some(joined) = set.join_next_with_id().await {

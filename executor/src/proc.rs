@@ -491,7 +491,7 @@ fn end_poll(m: &M, task: NonNull<Header>, header: &Header) -> EndPoll {
 pub(crate) fn list(m: &M, task: NonNull<Header>) -> bool {
     // SAFETY: the right to run it keeps it alive.
     let header = unsafe { task.as_ref() };
-    // ord: only the M that has the right writes it
+    // ord: written only by who has the right to run it
     let new = header.slot.load(Ordering::Relaxed) == 0;
     if new {
         // SAFETY: this M has the right to run the task; finish removes it.

@@ -103,7 +103,8 @@ impl Registry {
     /// Lists a task that is about to park for the first time.
     ///
     /// # Safety
-    /// The caller runs the task, and [`Registry::remove`] comes before its end.
+    /// The caller has the right to run the task, or runs it, and [`Registry::remove`]
+    /// comes before its end.
     pub(crate) unsafe fn insert(&self, task: NonNull<Header>, near: u32) {
         let shard = near as usize % SHARDS;
         let index = lock(&self.shards[shard]).insert(task);
@@ -113,7 +114,7 @@ impl Registry {
             index < u32::MAX >> (SHARD_BITS + 1),
             "gmp: too many parked tasks"
         );
-        // ord: only the M that runs the task reads it
+        // ord: read only by who has the right to run the task
         header.slot.store(
             ((index << SHARD_BITS) | shard as u32) + 1,
             Ordering::Relaxed,

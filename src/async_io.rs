@@ -79,8 +79,11 @@ impl<S: AsFd> Async<S> {
     }
 
     /// The I/O object, not registered any more and still in non-blocking mode.
-    pub fn into_inner(self) -> S {
-        self.io.into_inner()
+    ///
+    /// # Errors
+    /// None at present: the signature is that of smol's `Async`.
+    pub fn into_inner(self) -> io::Result<S> {
+        Ok(self.io.into_inner())
     }
 
     /// Waits until the object can be read from without blocking, as the system

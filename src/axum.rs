@@ -62,15 +62,19 @@ use crate::hyper::{IncomingStream, Listener, MakeService, Serve};
 /// Dropping the future closes the listener and all connections.
 ///
 /// See the [module](self) for an example.
-pub fn serve<L, S>(listener: L, service: S) -> Serve<L, Shared<S>>
+pub fn serve<L, S>(listener: L, service: S) -> Serve<L, Shared<S>, ByRouter>
 where
     L: Listener,
-    L::Addr: Clone + Sync,
+    L::Addr: Sync,
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
     Serve::new(listener, Shared { service })
 }
+
+/// How [`Shared`] makes services; see [`MakeService`].
+#[derive(Debug)]
+pub enum ByRouter {}
 
 /// Gives every connection a clone of one service. From [`serve`].
 #[derive(Clone)]
@@ -84,15 +88,14 @@ impl<S> fmt::Debug for Shared<S> {
     }
 }
 
-impl<L, S> MakeService<L> for Shared<S>
+impl<L, S> MakeService<L, ByRouter> for Shared<S>
 where
     L: Listener,
-    L::Addr: Clone,
     S: Clone,
 {
     type Service = TowerToHyperService<Connected<S, L::Addr>>;
 
-    fn make(&mut self, stream: IncomingStream<'_, L>) -> Self::Service {
+    fn make(&mut self, stream: IncomingStream<L>) -> Self::Service {
         TowerToHyperService::new(Connected {
             service: self.service.clone(),
             addr: stream.remote_addr().clone(),

@@ -32,7 +32,9 @@ use ::hyper::rt;
 pub use self::connected::HttpInfo;
 pub use self::connector::{Connecting, Connector, UnixConnector};
 pub use self::io::Io;
-pub use self::serve::{IncomingStream, Listener, MakeService, Serve, Served, serve};
+pub use self::serve::{
+    ByClone, ByClosure, IncomingStream, Listener, MakeService, Serve, Served, serve,
+};
 pub use self::timer::Timer;
 
 /// Spawns hyper's tasks on this thread's runtime, else on the global one.

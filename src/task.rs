@@ -10,6 +10,8 @@ pub use gmp_executor::{
     try_id,
 };
 
+pub use crate::task_local;
+
 pub use self::builder::Builder;
 pub use self::join_set::JoinSet;
 pub use self::local::{AccessError, LocalKey, LocalScope};

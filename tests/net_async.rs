@@ -147,7 +147,7 @@ fn a_descriptor_is_registered_once_at_a_time() {
             assert_eq!(io.read(&mut buf).unwrap(), 1);
         }
         let again = Async::new(reader).unwrap();
-        drop(again.into_inner());
+        drop(again.into_inner().unwrap());
     });
 }
 

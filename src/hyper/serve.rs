@@ -10,14 +10,16 @@ mod crowd;
 mod farewell;
 mod greeting;
 mod listener;
+mod make;
 
 use std::error::Error;
 use std::fmt;
 use std::future::{pending, poll_fn};
 use std::io;
+use std::marker::PhantomData;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ::hyper::body::{Body, Incoming};
@@ -31,6 +33,7 @@ use self::crowd::Crowd;
 use self::farewell::Farewell;
 use self::greeting::Greeting;
 pub use self::listener::{IncomingStream, Listener};
+pub use self::make::{ByClone, ByClosure, MakeService};
 use super::{Executor, Timer};
 use crate::task::Builder;
 use crate::time::{sleep, timeout};
@@ -47,9 +50,9 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Serves HTTP/1.1, HTTP/2 without TLS, and upgrades to the connections of
-/// `listener`. `make_service` is called with each of them and gives the service
-/// that answers its requests. Write the closure in its place, or give its argument
-/// a type (`|_: IncomingStream<'_, _>|`).
+/// `listener`. `service` is a [`Service`] of hyper's that is `Clone`, every
+/// connection gets a clone; or a closure that is called with each
+/// [`IncomingStream`] and gives the service that answers its requests.
 ///
 /// A connection that is closed while its peer still sends, because a handler did
 /// not want the body or the head was too large, is read on for half a second, so
@@ -64,8 +67,12 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// descriptors, are met with a pause of 10 ms. Errors of a connection are its
 /// own.
 ///
+/// If connections had to be ended by force after the signal, the error is of kind
+/// `TimedOut` and tells how many; [`report`](Serve::report) gives the number
+/// instead.
+///
 /// # Panics
-/// With `make_service`. A panic in a service ends its connection alone.
+/// With the closure. A panic in a service ends its connection alone.
 ///
 /// # Cancel safety
 /// Dropping the future closes the listener and all connections.
@@ -86,48 +93,26 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// let listener = TcpListener::bind("127.0.0.1:0").await?;
 /// # let stop = gmp::time::sleep(std::time::Duration::from_millis(5));
 /// // In a service: `async { ctrl_c().await.expect("a handler") }`.
-/// let served = gmp::hyper::serve(listener, |_| service_fn(hello))
+/// gmp::hyper::serve(listener, service_fn(hello))
 ///     .with_graceful_shutdown(stop)
 ///     .await?;
-/// assert_eq!(served.left, 0);
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```
-pub fn serve<L, M, S>(listener: L, make_service: M) -> Serve<L, M>
+pub fn serve<L, M, By>(listener: L, service: M) -> Serve<L, M, By>
 where
     L: Listener,
-    M: FnMut(IncomingStream<'_, L>) -> S,
+    M: MakeService<L, By>,
 {
-    Serve::new(listener, make_service)
-}
-
-/// Gives each connection its service. Closures do, so there is hardly a reason
-/// to implement it.
-pub trait MakeService<L: Listener> {
-    /// What answers the requests of one connection.
-    type Service;
-
-    /// The service of this connection.
-    fn make(&mut self, stream: IncomingStream<'_, L>) -> Self::Service;
-}
-
-impl<L, M, S> MakeService<L> for M
-where
-    L: Listener,
-    M: FnMut(IncomingStream<'_, L>) -> S,
-{
-    type Service = S;
-
-    fn make(&mut self, stream: IncomingStream<'_, L>) -> S {
-        self(stream)
-    }
+    Serve::new(listener, service)
 }
 
 /// A server: the future of [`serve`], with its settings.
 ///
 /// Settings come before the first poll.
 #[must_use = "futures do nothing unless awaited"]
-pub struct Serve<L, M> {
+pub struct Serve<L, M, By = ByClone> {
     stage: Stage<L, M>,
+    by: PhantomData<fn() -> By>,
 }
 
 enum Stage<L, M> {
@@ -157,8 +142,23 @@ pub struct Served {
     pub left: usize,
 }
 
-impl<L, M> Serve<L, M> {
-    pub(crate) fn new(listener: L, make_service: M) -> Serve<L, M> {
+impl Served {
+    fn complete(self) -> io::Result<()> {
+        match self.left {
+            0 => Ok(()),
+            1 => Err(cut("one connection was")),
+            n => Err(cut(&format!("{n} connections were"))),
+        }
+    }
+}
+
+fn cut(who: &str) -> io::Error {
+    let text = format!("{who} still at work at the end of the drain time-out and had to be cut");
+    io::Error::new(io::ErrorKind::TimedOut, text)
+}
+
+impl<L, M, By> Serve<L, M, By> {
+    pub(crate) fn new(listener: L, make_service: M) -> Serve<L, M, By> {
         let mut http = auto::Builder::new(Executor);
         http.http1().timer(Timer);
         // A peer that vanished without a word is found out.
@@ -175,6 +175,7 @@ impl<L, M> Serve<L, M> {
                 header_read_timeout: PATIENCE,
                 drain_timeout: PATIENCE,
             })),
+            by: PhantomData,
         }
     }
 
@@ -196,7 +197,7 @@ impl<L, M> Serve<L, M> {
     /// # Panics
     /// After the first poll, as all settings.
     #[track_caller]
-    pub fn with_graceful_shutdown<F>(mut self, signal: F) -> Serve<L, M>
+    pub fn with_graceful_shutdown<F>(mut self, signal: F) -> Serve<L, M, By>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -210,7 +211,7 @@ impl<L, M> Serve<L, M> {
     /// # Panics
     /// If `n` is zero.
     #[track_caller]
-    pub fn max_connections(mut self, n: usize) -> Serve<L, M> {
+    pub fn max_connections(mut self, n: usize) -> Serve<L, M, By> {
         assert!(n > 0, "a server needs at least one connection at a time");
         self.start().max_connections = n;
         self
@@ -224,7 +225,7 @@ impl<L, M> Serve<L, M> {
     /// A connection of HTTP/2 has so long for its preface. After that it is asked
     /// every 30 seconds whether it is still there.
     #[track_caller]
-    pub fn header_read_timeout(mut self, patience: Duration) -> Serve<L, M> {
+    pub fn header_read_timeout(mut self, patience: Duration) -> Serve<L, M, By> {
         self.start().header_read_timeout = patience;
         self
     }
@@ -233,7 +234,7 @@ impl<L, M> Serve<L, M> {
     /// those that are left then are ended by force. `Duration::MAX` waits for
     /// all.
     #[track_caller]
-    pub fn drain_timeout(mut self, patience: Duration) -> Serve<L, M> {
+    pub fn drain_timeout(mut self, patience: Duration) -> Serve<L, M, By> {
         self.start().drain_timeout = patience;
         self
     }
@@ -256,19 +257,19 @@ impl<L, M> Serve<L, M> {
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     #[track_caller]
-    pub fn configure(mut self, set: impl FnOnce(&mut auto::Builder<Executor>)) -> Serve<L, M> {
+    pub fn configure(mut self, set: impl FnOnce(&mut auto::Builder<Executor>)) -> Serve<L, M, By> {
         set(&mut self.start().http);
         self
     }
 }
 
 /// Nothing inside is pinned in place.
-impl<L, M> Unpin for Serve<L, M> {}
+impl<L, M, By> Unpin for Serve<L, M, By> {}
 
-impl<L, M, B> Future for Serve<L, M>
+impl<L, M, By: 'static, B> Serve<L, M, By>
 where
     L: Listener,
-    M: MakeService<L> + Send + 'static,
+    M: MakeService<L, By> + Send + 'static,
     M::Service: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
     <M::Service as Service<Request<Incoming>>>::Future: Send + 'static,
     <M::Service as Service<Request<Incoming>>>::Error: Into<BoxError>,
@@ -276,13 +277,36 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    type Output = io::Result<Served>;
+    /// Serves as the future itself does, and tells what became of the
+    /// connections.
+    ///
+    /// # Errors
+    /// As [`serve`], but connections that were ended by force are none.
+    ///
+    /// ```
+    /// # use hyper::{Request, Response, body::Incoming, service::service_fn};
+    /// # async fn hello(_: Request<Incoming>) -> Result<Response<String>, hyper::Error> {
+    /// #     Ok(Response::new(String::new()))
+    /// # }
+    /// # gmp::block_on(async {
+    /// # let listener = gmp::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// # let stop = async {};
+    /// let served = gmp::hyper::serve(listener, service_fn(hello))
+    ///     .with_graceful_shutdown(stop)
+    ///     .report()
+    ///     .await?;
+    /// assert_eq!(served.left, 0);
+    /// # std::io::Result::Ok(()) }).unwrap();
+    /// ```
+    pub async fn report(mut self) -> io::Result<Served> {
+        poll_fn(|cx| self.poll_served(cx)).await
+    }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Served>> {
+    fn poll_served(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Served>> {
         if let Stage::New(_) = self.stage
             && let Stage::New(start) = std::mem::replace(&mut self.stage, Stage::Starting)
         {
-            self.stage = Stage::Running(Box::pin(start.run()));
+            self.stage = Stage::Running(Box::pin(start.run::<By, B>()));
         }
         match &mut self.stage {
             Stage::Running(running) => running.as_mut().poll(cx),
@@ -291,9 +315,29 @@ where
     }
 }
 
-impl<L: Listener, M: MakeService<L>> Start<L, M> {
-    async fn run<B>(mut self) -> io::Result<Served>
+impl<L, M, By: 'static, B> Future for Serve<L, M, By>
+where
+    L: Listener,
+    M: MakeService<L, By> + Send + 'static,
+    M::Service: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    <M::Service as Service<Request<Incoming>>>::Future: Send + 'static,
+    <M::Service as Service<Request<Incoming>>>::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let served = ready!(self.poll_served(cx))?;
+        Poll::Ready(served.complete())
+    }
+}
+
+impl<L: Listener, M> Start<L, M> {
+    async fn run<By, B>(mut self) -> io::Result<Served>
     where
+        M: MakeService<L, By>,
         M::Service: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
         <M::Service as Service<Request<Incoming>>>::Future: Send + 'static,
         <M::Service as Service<Request<Incoming>>>::Error: Into<BoxError>,
@@ -323,7 +367,7 @@ impl<L: Listener, M: MakeService<L>> Start<L, M> {
                     None => continue,
                 },
             };
-            let service = self.make_service.make(IncomingStream::new(&io, &addr));
+            let service = self.make_service.make(IncomingStream::new(addr.clone()));
             let ticket = crowd.0.enter();
             let id = ticket.id();
             let io = Greeting::new(Farewell::new(io), patience);
@@ -360,7 +404,7 @@ fn is_fatal(error: &io::Error) -> bool {
     )
 }
 
-impl<L: fmt::Debug, M> fmt::Debug for Serve<L, M> {
+impl<L: fmt::Debug, M, By> fmt::Debug for Serve<L, M, By> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.stage {
             Stage::New(start) => f

@@ -32,7 +32,7 @@ async fn counted() -> (Server, Arc<AtomicUsize>) {
         count.fetch_add(1, SeqCst);
         service_fn(echo)
     });
-    let task = gmp::spawn(serving.with_graceful_shutdown(stopped));
+    let task = gmp::spawn(serving.with_graceful_shutdown(stopped).report());
     (Server { addr, stop, task }, made)
 }
 
@@ -214,7 +214,7 @@ fn a_cancelled_request_leaves_nothing_behind() {
         let (stop, stopped) = signal();
         let never = |_: Request<Incoming>| std::future::pending::<Never>();
         let serving = serve(listener, move |_| service_fn(never));
-        let task = gmp::spawn(serving.with_graceful_shutdown(stopped));
+        let task = gmp::spawn(serving.with_graceful_shutdown(stopped).report());
         let client = build(Connector::new());
         let request = request(&format!("http://{addr}/"), &Bytes::new());
         let patience = Duration::from_millis(30);

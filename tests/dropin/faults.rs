@@ -159,7 +159,7 @@ fn a_panic_in_a_handler_ends_its_connection_alone() {
 }
 
 /// Fails `times` with `errno` before each connection.
-struct Failing {
+pub(crate) struct Failing {
     listener: TcpListener,
     errno: i32,
     times: usize,
@@ -181,7 +181,7 @@ impl Listener for Failing {
     }
 }
 
-async fn failing(errno: i32, times: usize) -> (Failing, SocketAddr) {
+pub(crate) async fn failing(errno: i32, times: usize) -> (Failing, SocketAddr) {
     let (listener, addr) = bind().await;
     let failing = Failing {
         listener,
@@ -198,8 +198,11 @@ fn a_shortage_does_not_end_a_server() {
         const EMFILE: i32 = 24;
         let (listener, addr) = failing(EMFILE, 3).await;
         let (stop, stopped) = signal();
-        let task =
-            gmp::spawn(serve(listener, |_| service_fn(echo)).with_graceful_shutdown(stopped));
+        let task = gmp::spawn(
+            serve(listener, |_| service_fn(echo))
+                .with_graceful_shutdown(stopped)
+                .report(),
+        );
         for _ in 0..3 {
             let (mut sender, connection) = client(addr).await;
             get_ok(&mut sender, "/").await;

@@ -35,7 +35,11 @@ fn pool() -> Pool {
 async fn start(router: Router) -> Server {
     let (listener, addr) = bind().await;
     let (stop, stopped) = signal();
-    let task = gmp::spawn(serve(listener, router).with_graceful_shutdown(stopped));
+    let task = gmp::spawn(
+        serve(listener, router)
+            .with_graceful_shutdown(stopped)
+            .report(),
+    );
     Server { addr, stop, task }
 }
 

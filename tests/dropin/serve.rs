@@ -3,25 +3,35 @@
 mod faults;
 mod stop;
 
+pub(crate) use faults::failing;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use gmp::hyper::{Executor, Io, Serve, Timer, serve};
+use gmp::hyper::{Executor, IncomingStream, Io, MakeService, Serve, Timer, serve};
 use gmp::net::{UnixListener, UnixStream};
+use hyper::body::Body;
 use hyper::client::conn::http2;
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 
 use super::*;
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Starts the server that `set_up` makes of a listener.
-async fn start<M>(set_up: impl FnOnce(TcpListener) -> Serve<TcpListener, M>) -> Server
+async fn start<M, By, B>(set_up: impl FnOnce(TcpListener) -> Serve<TcpListener, M, By>) -> Server
 where
-    Serve<TcpListener, M>: Future<Output = std::io::Result<Served>> + Send + 'static,
+    M: MakeService<TcpListener, By> + Send + 'static,
+    M::Service: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    <M::Service as Service<Request<Incoming>>>::Future: Send + 'static,
+    <M::Service as Service<Request<Incoming>>>::Error: Into<BoxError>,
+    By: 'static,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     let (listener, addr) = bind().await;
     let (stop, stopped) = signal();
-    let task = gmp::spawn(set_up(listener).with_graceful_shutdown(stopped));
+    let task = gmp::spawn(set_up(listener).with_graceful_shutdown(stopped).report());
     Server { addr, stop, task }
 }
 
@@ -31,8 +41,7 @@ fn a_connection_is_kept_for_many_requests_with_bodies_both_ways() {
         let made = Arc::new(AtomicUsize::new(0));
         let count = made.clone();
         let server = start(|listener| {
-            serve(listener, move |stream| {
-                assert!(stream.io().nodelay().unwrap());
+            serve(listener, move |stream: IncomingStream<TcpListener>| {
                 assert!(stream.remote_addr().ip().is_loopback());
                 count.fetch_add(1, SeqCst);
                 service_fn(echo)
@@ -158,8 +167,11 @@ fn a_unix_listener_is_served() {
         let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(&path).unwrap();
         let (stop, stopped) = signal();
-        let serving =
-            gmp::spawn(serve(listener, |_| service_fn(echo)).with_graceful_shutdown(stopped));
+        let serving = gmp::spawn(
+            serve(listener, service_fn(echo))
+                .with_graceful_shutdown(stopped)
+                .report(),
+        );
         let stream = UnixStream::connect(&path).await.unwrap();
         let (mut sender, connection) = http1::handshake(stream).await.unwrap();
         let connection = gmp::spawn(connection);

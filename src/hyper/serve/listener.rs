@@ -39,9 +39,9 @@ pub trait Listener: Send + 'static {
     /// A connection.
     type Io: Read + Write + Unpin + Send + 'static;
 
-    /// Its peer's address; what `Debug` makes of it is part of the name of the
-    /// connection's task.
-    type Addr: fmt::Debug + Send + 'static;
+    /// Its peer's address, and whatever else the one who makes its service should
+    /// know; what `Debug` makes of it is part of the name of the connection's task.
+    type Addr: Clone + fmt::Debug + Send + 'static;
 
     /// The next connection. What takes long, such as a handshake, belongs into
     /// the connection: nobody else is accepted meanwhile.
@@ -81,31 +81,25 @@ impl Listener for UnixListener {
 
 /// A connection that has just been accepted, as the one who makes its service
 /// sees it.
-pub struct IncomingStream<'a, L: Listener> {
-    io: &'a L::Io,
-    addr: &'a L::Addr,
+pub struct IncomingStream<L: Listener> {
+    addr: L::Addr,
 }
 
-impl<'a, L: Listener> IncomingStream<'a, L> {
-    pub(super) fn new(io: &'a L::Io, addr: &'a L::Addr) -> IncomingStream<'a, L> {
-        IncomingStream { io, addr }
-    }
-
-    /// The connection itself, to look at it or to set its options.
-    pub fn io(&self) -> &'a L::Io {
-        self.io
+impl<L: Listener> IncomingStream<L> {
+    pub(super) fn new(addr: L::Addr) -> IncomingStream<L> {
+        IncomingStream { addr }
     }
 
     /// The peer's address.
-    pub fn remote_addr(&self) -> &'a L::Addr {
-        self.addr
+    pub fn remote_addr(&self) -> &L::Addr {
+        &self.addr
     }
 }
 
-impl<L: Listener> fmt::Debug for IncomingStream<'_, L> {
+impl<L: Listener> fmt::Debug for IncomingStream<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IncomingStream")
-            .field("remote_addr", self.addr)
-            .finish_non_exhaustive()
+            .field("remote_addr", &self.addr)
+            .finish()
     }
 }

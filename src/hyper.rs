@@ -6,6 +6,8 @@
 //! `hyper_util::client::legacy::Client`; that feature compiles Tokio's sockets,
 //! which nobody runs.
 //!
+//! `tls` (feature of that name) has a listener and a connector that speak TLS.
+//!
 //! [`serve()`] is set up already. Give a hyper builder of your own the timer as
 //! well as the executor, for HTTP/1 and for HTTP/2: without one, hyper's default
 //! time-out for request headers is off, and one that was asked for panics.
@@ -25,6 +27,8 @@ mod connector;
 mod io;
 mod serve;
 mod timer;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 use ::hyper::rt;
 

@@ -9,6 +9,8 @@ mod clients;
 mod routers;
 #[path = "dropin/serve.rs"]
 mod serve;
+#[path = "dropin/tls.rs"]
+mod tls;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

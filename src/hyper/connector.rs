@@ -171,16 +171,23 @@ impl Service<Uri> for Connector {
     /// the resolver's; else the first that an attempt met: `ConnectionRefused` and
     /// the like.
     fn call(&mut self, uri: Uri) -> Connecting<TcpStream> {
-        Connecting(Box::pin(self.clone().connect(uri)))
+        Connecting::new(self.clone().connect(uri))
     }
 }
 
-/// A connection on its way: the future of [`Connector`] and [`UnixConnector`].
+/// A connection on its way: the future of [`Connector`], [`UnixConnector`] and
+/// `tls::HttpsConnector`.
 ///
 /// # Cancel safety
 /// Yes: dropping it ends the attempts.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Connecting<S>(BoxFuture<'static, io::Result<S>>);
+
+impl<S> Connecting<S> {
+    pub(super) fn new(connecting: impl Future<Output = io::Result<S>> + Send + 'static) -> Self {
+        Connecting(Box::pin(connecting))
+    }
+}
 
 impl<S> Future for Connecting<S> {
     type Output = io::Result<S>;

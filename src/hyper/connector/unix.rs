@@ -54,8 +54,6 @@ impl Service<Uri> for UnixConnector {
     /// As [`UnixStream::connect`].
     fn call(&mut self, _: Uri) -> Connecting<UnixStream> {
         let path = self.path.clone();
-        Connecting(Box::pin(async move {
-            UnixStream::connect(path.as_path()).await
-        }))
+        Connecting::new(async move { UnixStream::connect(path.as_path()).await })
     }
 }

@@ -3,6 +3,7 @@
 use std::process;
 
 use crate::profiler::leak::{self, Options};
+use crate::profiler::{SigQuit, on_sigquit};
 use crate::runtime::Builder;
 
 pub use gmp_executor::testing;
@@ -18,7 +19,13 @@ pub struct TestOptions {
 
 /// The body of a `#[gmp::main]`.
 pub fn run_main<F: Future>(builder: Builder, future: F) -> F::Output {
-    match builder.build() {
+    run_main_with(builder, SigQuit::Exit, future)
+}
+
+/// The body of a `#[gmp::main]` that says what `SIGQUIT` does.
+pub fn run_main_with<F: Future>(builder: Builder, sigquit: SigQuit, future: F) -> F::Output {
+    let built = on_sigquit(sigquit).and_then(|()| builder.build());
+    match built {
         Ok(runtime) => {
             // What the program starts from libraries belongs here as well.
             let output = runtime.block_on(future);

@@ -16,6 +16,7 @@ use std::os::unix::net::UnixStream as Std;
 use std::task::{Context, Poll, ready};
 
 use futures::io::{AsyncRead, AsyncReadExt};
+use gmp_profiler::QuitListener;
 use rustix::net::SendFlags;
 use signal_hook_registry::{FORBIDDEN, SigId};
 
@@ -98,6 +99,7 @@ pub fn unix(kind: SignalKind) -> io::Result<Signal> {
             "this signal cannot be caught",
         ));
     }
+    let quit = (kind == SignalKind::quit()).then(QuitListener::new);
     let (near, far) = Std::pair()?;
     far.set_nonblocking(true)?;
     let notes = UnixStream::from_std(near)?;
@@ -108,7 +110,12 @@ pub fn unix(kind: SignalKind) -> io::Result<Signal> {
     // SAFETY: `send` is safe in a signal handler, does not allocate and does not
     // panic; the registry keeps errno as it was.
     let id = unsafe { signal_hook_registry::register(number, ring) }?;
-    Ok(Signal { kind, id, notes })
+    Ok(Signal {
+        kind,
+        id,
+        notes,
+        _quit: quit,
+    })
 }
 
 /// Waits for ctrl-c (`SIGINT`), from the first poll on.
@@ -131,6 +138,8 @@ pub struct Signal {
     kind: SignalKind,
     id: SigId,
     notes: UnixStream,
+    /// It takes the signal away from `#[gmp::main]`, which would end the process.
+    _quit: Option<QuitListener>,
 }
 
 impl Signal {

@@ -241,6 +241,7 @@ impl Builder {
             size => Ok(size),
         }
     }
+        crate::handle::enlist(&sched);
 
     fn checked_slice(&self) -> io::Result<u64> {
         if self.time_slice < Duration::from_micros(100) {

@@ -17,7 +17,7 @@ use crate::ready;
 use crate::runtime::Runtime;
 use crate::sched::Sched;
 use crate::stw;
-use crate::sync::Arc;
+use crate::sync::{Arc, Mutex, Weak, lock};
 
 thread_local! {
     static ENTERED: RefCell<Entered> = const { RefCell::new(Entered::new()) };
@@ -47,6 +47,16 @@ impl Entered {
 }
 
 static GLOBAL: OnceLock<Runtime> = OnceLock::new();
+
+/// Every runtime of the process, for whoever wants to see all tasks.
+static RUNTIMES: Mutex<Vec<Weak<Sched>>> = Mutex::new(Vec::new());
+
+/// Lists a runtime that has just started, and forgets those that are gone.
+pub(crate) fn enlist(sched: &Arc<Sched>) {
+    let mut runtimes = lock(&RUNTIMES);
+    runtimes.retain(|sched| sched.strong_count() > 0);
+    runtimes.push(Arc::downgrade(sched));
+}
 
 /// A reference to a runtime. Cheap to clone; it does not keep the runtime's
 /// tasks alive once the [`Runtime`] is dropped.
@@ -97,6 +107,15 @@ impl Handle {
             })
             .handle()
             .clone()
+    }
+
+    /// The runtimes of this process that have not shut down, or have tasks left, in
+    /// the order in which they started.
+    pub fn all() -> Vec<Handle> {
+        let runtimes = lock(&RUNTIMES).clone();
+        let alive = |sched: &Arc<Sched>| !sched.is_closing() || sched.live_tasks() > 0;
+        let runtimes = runtimes.iter().filter_map(Weak::upgrade).filter(alive);
+        runtimes.map(Handle::new).collect()
     }
 
     pub(crate) fn sched(&self) -> &Arc<Sched> {

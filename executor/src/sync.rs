@@ -10,7 +10,7 @@ mod imp {
         AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
         Ordering,
     };
-    pub(crate) use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+    pub(crate) use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
     /// The full fence of a store-then-load handshake ("form F": publish, fence,
     /// look; the partner does the same). Both sides call this and nothing else.

@@ -209,13 +209,19 @@ impl Entry {
             builder,
             leak_check,
             virtual_time,
+            sigquit,
         } = options;
         let ident = &self.sig.ident;
         let (mark, run) = match attribute {
-            Attribute::Main => (
-                None,
-                quote!(#krate::__private::run_main(#builder, #ident())),
-            ),
+            Attribute::Main => {
+                let run = match sigquit {
+                    None => quote!(#krate::__private::run_main(#builder, #ident())),
+                    Some(sigquit) => {
+                        quote!(#krate::__private::run_main_with(#builder, #sigquit, #ident()))
+                    }
+                };
+                (None, run)
+            }
             Attribute::Test => {
                 self.attrs.retain(|attr| !doubles_test(attr, errors));
                 let run = quote! {

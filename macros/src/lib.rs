@@ -49,6 +49,7 @@ use options::Attribute;
 /// | `handoff` | whether a thread that blocks gives its P to another; `bool` |
 /// | `rules` | `"default"`, or `"go117"` for the scheduling rules of that Go release |
 /// | `seed` | start of the scheduler's random sequence; `u64` |
+/// | `sigquit` | what the signal `SIGQUIT` does: `"exit"` writes every task to stderr and ends the process with status 2, as Go does, and is the default; `"dump"` goes on; `"off"` leaves the signal alone. The environment's `GMP_SIGQUIT` wins |
 /// | `crate` | path under which `gmp` is known, as a string: `crate = "my_crate::gmp"` |
 ///
 /// # Errors
@@ -67,7 +68,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Keys
 ///
-/// All keys of `#[gmp::main]`, with `procs = 1` when it is left out, and:
+/// All keys of `#[gmp::main]` but `sigquit`, with `procs = 1` when it is left out, and:
 ///
 /// | key | value |
 /// |---|---|

@@ -59,6 +59,8 @@ pub(crate) struct Options {
     /// The values of `leak_check` and `virtual_time`, `false` when not given.
     pub(crate) leak_check: TokenStream,
     pub(crate) virtual_time: TokenStream,
+    /// The value of `sigquit`, if it is given.
+    pub(crate) sigquit: Option<TokenStream>,
 }
 
 /// What a key takes.
@@ -72,12 +74,14 @@ enum Kind {
     Flag,
     /// The name of a set of scheduling rules.
     Rules,
+    /// What the signal `SIGQUIT` does.
+    SigQuit,
     /// A path in a string.
     Crate,
 }
 
 /// Every key, in the order in which messages list them.
-const KEYS: [(&str, Kind); 10] = [
+const KEYS: [(&str, Kind); 11] = [
     ("procs", Kind::Count),
     ("max_threads", Kind::Number),
     ("thread_name", Kind::Text),
@@ -87,11 +91,15 @@ const KEYS: [(&str, Kind); 10] = [
     ("seed", Kind::Number),
     ("leak_check", Kind::Flag),
     ("virtual_time", Kind::Flag),
+    ("sigquit", Kind::SigQuit),
     ("crate", Kind::Crate),
 ];
 
 /// The keys that only `#[gmp::test]` takes.
 const TEST_ONLY: [&str; 2] = ["leak_check", "virtual_time"];
+
+/// The keys that only `#[gmp::main]` takes.
+const MAIN_ONLY: [&str; 1] = ["sigquit"];
 
 impl Options {
     /// Reads the keys; mistakes go to `errors` and the keys concerned keep their defaults.
@@ -117,7 +125,7 @@ impl Options {
     }
 
     fn from_values(attribute: Attribute, values: Vec<(Ident, Value)>) -> Self {
-        let mut krate = None;
+        let (mut krate, mut sigquit) = (None, None);
         let mut knobs = Vec::new();
         let (mut leak_check, mut virtual_time) = (quote!(false), quote!(false));
         let mut has_procs = false;
@@ -127,6 +135,7 @@ impl Options {
                 Value::Crate(path) => krate = Some(path),
                 Value::Expr(value) if key == "leak_check" => leak_check = quote!(#value),
                 Value::Expr(value) if key == "virtual_time" => virtual_time = quote!(#value),
+                Value::SigQuit(value) => sigquit = Some(value),
                 value => {
                     has_procs |= key == "procs";
                     knobs.push((key, value));
@@ -144,15 +153,17 @@ impl Options {
             let value = match value {
                 Value::Expr(expr) => quote!(#expr),
                 Value::Rules(variant) => quote!(#krate::runtime::Rules::#variant),
-                Value::Crate(_) => continue,
+                Value::Crate(_) | Value::SigQuit(_) => continue,
             };
             builder.extend(quote!(.#knob(#value)));
         }
+        let sigquit = sigquit.map(|variant| quote!(#krate::profiler::SigQuit::#variant));
         Self {
             krate,
             builder,
             leak_check,
             virtual_time,
+            sigquit,
         }
     }
 }
@@ -161,6 +172,7 @@ impl Options {
 enum Value {
     Expr(Expr),
     Rules(Ident),
+    SigQuit(Ident),
     Crate(Path),
 }
 
@@ -231,6 +243,9 @@ impl Reader<'_> {
             Some((name, _)) if self.attribute == Attribute::Main && TEST_ONLY.contains(&name) => {
                 format!("`{name}` is for tests: remove it here, `#[gmp::test]` takes it")
             }
+            Some((name, _)) if self.attribute == Attribute::Test && MAIN_ONLY.contains(&name) => {
+                format!("`{name}` is for programs: remove it here, `#[gmp::main]` takes it")
+            }
             Some((name, _)) if self.seen.contains(key) => {
                 format!("`{name}` is given twice: keep one of them")
             }
@@ -255,6 +270,7 @@ impl Kind {
             Self::Text => "\"svc\"",
             Self::Flag => "true",
             Self::Rules => "\"go117\"",
+            Self::SigQuit => "\"dump\"",
             Self::Crate => "\"my_crate::gmp\"",
         }
     }
@@ -306,6 +322,20 @@ impl Kind {
                 }
                 _ => refuse("\"default\" or \"go117\""),
             },
+            Self::SigQuit => {
+                let variants = [("off", "Off"), ("dump", "Dump"), ("exit", "Exit")];
+                let chosen = match literal {
+                    Some(Lit::Str(name)) => variants
+                        .into_iter()
+                        .find(|(word, _)| name.value() == *word)
+                        .map(|(_, variant)| Ident::new(variant, generated_at(name.span()))),
+                    _ => None,
+                };
+                match chosen {
+                    Some(variant) => Ok(Value::SigQuit(variant)),
+                    None => refuse("\"off\", \"dump\" or \"exit\""),
+                }
+            }
             Self::Crate => match literal {
                 Some(Lit::Str(path)) => match path.parse_with(Path::parse_mod_style) {
                     Ok(path) => Ok(Value::Crate(path)),
@@ -371,7 +401,10 @@ fn known_keys(attribute: Attribute) -> String {
     let keys: Vec<_> = KEYS
         .into_iter()
         .map(|(name, _)| name)
-        .filter(|name| attribute == Attribute::Test || !TEST_ONLY.contains(name))
+        .filter(|name| match attribute {
+            Attribute::Test => !MAIN_ONLY.contains(name),
+            Attribute::Main => !TEST_ONLY.contains(name),
+        })
         .map(|name| format!("`{name}`"))
         .collect();
     format!("the keys of `{}` are {}", attribute.name(), keys.join(", "))

@@ -3,6 +3,7 @@
 //! The executor keeps a park record in each task (wait reason, place, since) and
 //! answers snapshots; the formats are here.
 
+mod dump;
 #[cfg(feature = "flamegraph")]
 mod flame;
 mod folded;
@@ -11,14 +12,21 @@ mod groups;
 mod json;
 pub mod leak;
 mod pprof;
+mod profile;
 mod recover;
+mod sigquit;
 mod tasks;
 mod text;
 mod waiting;
 
+pub use crate::dump::dump;
+pub use crate::profile::Profile;
 pub use crate::recover::{CatchPanic, PanicReport, catch_panic, set_panic_reporter};
 #[cfg(feature = "tower")]
 pub use crate::recover::{Recover, RecoverFuture, RecoverLayer};
+#[doc(hidden)]
+pub use crate::sigquit::QuitListener;
+pub use crate::sigquit::{ParseSigQuitError, SigQuit, on_sigquit};
 pub use crate::tasks::{Tasks, tasks};
 pub use crate::waiting::{Waiting, waiting};
 pub use gmp_executor::WaitReason;

@@ -7,6 +7,9 @@ use std::time::Duration;
 use gmp::runtime::{Builder, Runtime};
 use gmp_profiler::{Status, Tasks};
 
+#[path = "support/dumps.rs"]
+mod dumps;
+
 /// A runtime with parked tasks of three kinds, and its tasks.
 fn zoo() -> (Runtime, Tasks) {
     let rt = Builder::new().procs(2).build().expect("a runtime");
@@ -34,64 +37,16 @@ fn zoo() -> (Runtime, Tasks) {
     }
 }
 
-/// What a reader of Go's dumps takes from one block.
-#[derive(Debug)]
-struct Block {
-    id: u64,
-    state: String,
-    functions: Vec<String>,
-    created_by: String,
-}
-
-/// Reads a dump by the rules of goleak: a header, functions whose arguments are
-/// cut off at the last parenthesis, each before a line with a tab, the creator
-/// at the end.
-fn read_dump(text: &str) -> Vec<Block> {
-    text.split("\n\n")
-        .map(|block| {
-            let mut lines = block.lines();
-            let header = lines.next().expect("a header");
-            let (id, state) = header
-                .strip_prefix("goroutine ")
-                .and_then(|rest| rest.strip_suffix("]:"))
-                .and_then(|rest| rest.split_once(" ["))
-                .unwrap_or_else(|| panic!("no header: {header}"));
-            let mut read = Block {
-                id: id.parse().expect("a number"),
-                state: state.to_owned(),
-                functions: Vec::new(),
-                created_by: String::new(),
-            };
-            while let Some(line) = lines.next() {
-                if let Some(creator) = line.strip_prefix("created by ") {
-                    let creator = creator.split(" in goroutine ").next().expect("a name");
-                    creator.clone_into(&mut read.created_by);
-                } else {
-                    let (function, arguments) = line.rsplit_once('(').expect("arguments");
-                    assert_eq!(arguments, "...)");
-                    read.functions.push(function.to_owned());
-                }
-                let place = lines.next().expect("a place after each function");
-                let place = place.strip_prefix('\t').expect("a tab");
-                let (place, offset) = place.rsplit_once(" +0x").expect("an offset");
-                assert!(u64::from_str_radix(offset, 16).is_ok(), "{offset}");
-                let (file, line) = place.rsplit_once(':').expect("file and line");
-                assert!(!file.is_empty() && line.parse::<u32>().is_ok(), "{place}");
-            }
-            read
-        })
-        .collect()
-}
-
 #[test]
 fn readers_of_gos_dumps_read_the_text() {
     let (_rt, tasks) = zoo();
-    let blocks = read_dump(&tasks.text());
+    let blocks = dumps::read(&tasks.text());
     assert_eq!(blocks.len(), 8);
     for (block, task) in blocks.iter().zip(&tasks) {
         assert_eq!(block.id, task.id);
         assert_eq!(block.functions.len(), 1);
         assert!(!block.created_by.is_empty());
+        assert!(block.labels.is_empty());
     }
     let in_state = |state: &str| blocks.iter().filter(|b| b.state == state).count();
     assert_eq!(in_state("sleep"), 5);

@@ -56,6 +56,26 @@ fn keys_become_calls_in_the_order_in_which_they_were_written() {
 }
 
 #[test]
+fn what_a_signal_does_goes_beside_the_builder() {
+    let found = expanded(
+        Attribute::Main,
+        "sigquit = \"dump\", procs = 1",
+        "async fn main() {}",
+    );
+    let expected = quote! {
+        fn main() {
+            async fn main() {}
+            ::gmp::__private::run_main_with(
+                ::gmp::runtime::Builder::new().procs(1),
+                ::gmp::profiler::SigQuit::Dump,
+                main()
+            )
+        }
+    };
+    assert_eq!(found, expected.to_string());
+}
+
+#[test]
 fn the_crate_key_replaces_every_path() {
     let found = expanded(
         Attribute::Test,

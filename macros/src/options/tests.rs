@@ -104,6 +104,10 @@ fn a_value_of_the_wrong_kind_is_told_the_right_one() {
             "`rules` takes \"default\" or \"go117\": write `rules = \"go117\"`",
         ),
         (
+            quote!(sigquit = "core"),
+            "`sigquit` takes \"off\", \"dump\" or \"exit\": write `sigquit = \"dump\"`",
+        ),
+        (
             quote!(crate = "a b"),
             "`crate` takes a path in a string: write `crate = \"my_crate::gmp\"`",
         ),
@@ -124,7 +128,7 @@ fn a_key_that_may_not_stand_there_is_told_why() {
     assert_eq!(
         sentences(Attribute::Main, quote!(proc = 1)),
         [format!(
-            "unknown key `proc`; the keys of `#[gmp::main]` are {list}, `crate`"
+            "unknown key `proc`; the keys of `#[gmp::main]` are {list}, `sigquit`, `crate`"
         )]
     );
     assert_eq!(
@@ -137,6 +141,10 @@ fn a_key_that_may_not_stand_there_is_told_why() {
     assert_eq!(
         sentences(Attribute::Main, quote!(virtual_time = true)),
         ["`virtual_time` is for tests: remove it here, `#[gmp::test]` takes it"]
+    );
+    assert_eq!(
+        sentences(Attribute::Test, quote!(sigquit = "off")),
+        ["`sigquit` is for programs: remove it here, `#[gmp::main]` takes it"]
     );
     // The second is refused even when the first has a bad value.
     assert_eq!(

@@ -1,0 +1,46 @@
+//! All tasks of the process as one text: what a signal asks for.
+
+use std::io::{self, Write};
+
+use gmp_executor::Handle;
+
+use crate::tasks::Tasks;
+use crate::text;
+
+/// Writes every task of every runtime of this process in Go's text form, one
+/// runtime after the other, in the order in which they started. A line that begins
+/// with `#` comes before each; readers of Go's dumps pass over it. It needs no
+/// task and no P: a plain thread may call it while every P computes.
+///
+/// # Errors
+/// Those of `out`.
+///
+/// ```
+/// let task = gmp_executor::Handle::current().spawn(std::future::pending::<()>());
+/// let mut text = Vec::new();
+/// gmp_profiler::dump(&mut text)?;
+/// let text = String::from_utf8_lossy(&text);
+/// assert!(text.contains(&format!("\ngoroutine {} [", task.id())), "{text}");
+/// # task.abort();
+/// # std::io::Result::Ok(())
+/// ```
+pub fn dump(out: &mut impl Write) -> io::Result<()> {
+    for handle in Handle::all() {
+        one(out, &Tasks::of(&handle), handle.procs())?;
+    }
+    Ok(())
+}
+
+/// Block by block: a text of a million tasks is never in memory as a whole.
+fn one(out: &mut impl Write, tasks: &Tasks, procs: usize) -> io::Result<()> {
+    writeln!(
+        out,
+        "# gmp snapshot wall={:?} tasks={} procs={procs}",
+        tasks.took(),
+        tasks.len(),
+    )?;
+    for task in tasks {
+        write!(out, "\n{}", text::block(task))?;
+    }
+    writeln!(out)
+}

@@ -7,8 +7,8 @@
 
 use std::panic::{Location, resume_unwind};
 
-use crate::JoinHandle;
-use crate::g::{Extra, ReadyG, join};
+use crate::g::join::{self, JoinError, JoinHandle};
+use crate::g::{Extra, ReadyG};
 use crate::m::{self, Entered, M, accept_next};
 use crate::netpoll;
 use crate::probe;
@@ -43,7 +43,7 @@ pub(crate) fn block_on<F: Future>(
             output
         };
         m::detach_guest(sched, &shared);
-        output.unwrap_or_else(|payload| resume_unwind(payload))
+        output.unwrap_or_else(|error| go_on(sched, error))
     })
 }
 
@@ -74,16 +74,24 @@ fn inside_a_poll<F: Future>(m: &M, future: F, location: &'static Location<'stati
     m.shared.goid.store(goid, Ordering::Relaxed); // ord: for people
     m.shared.syscalls.store(syscalls, Ordering::Relaxed); // ord: own word
     m.shared.fence.begin_poll();
-    output.unwrap_or_else(|payload| resume_unwind(payload))
+    output.unwrap_or_else(|error| go_on(&m.sched, error))
 }
 
-type Panic = Box<dyn std::any::Any + Send>;
+/// The end of a root without an output: its own panic goes on in the caller. A
+/// root is cancelled only where the panic of a task has shut its runtime down.
+fn go_on(sched: &Sched, error: JoinError) -> ! {
+    match (error.try_into_panic(), sched.fatal.get()) {
+        (Ok(payload), _) => resume_unwind(payload),
+        (Err(_), Some(reason)) => panic!("{reason}"),
+        (Err(_), None) => unreachable!("gmp: a root was cancelled"),
+    }
+}
 
 fn run_root<F: Future>(
     m: &M,
     future: F,
     location: &'static Location<'static>,
-) -> Result<F::Output, Panic> {
+) -> Result<F::Output, JoinError> {
     let extra = Extra {
         home: Some(m.shared.clone()),
         system: true,
@@ -93,15 +101,6 @@ fn run_root<F: Future>(
     let (handle, root, reference) =
         ready::spawn_at_home(&m.sched, future, location, extra, goid, 0);
     serve(m, Some(root), || reference.header().state.load().is_dead());
-    match take(handle) {
-        Ok(output) => Ok(output),
-        Err(error) => Err(error
-            .try_into_panic()
-            .unwrap_or_else(|_| unreachable!("gmp: a root is never cancelled"))),
-    }
-}
-
-fn take<T>(handle: JoinHandle<T>) -> Result<T, crate::JoinError> {
     handle
         .take_now()
         .expect("gmp: the task of a served root has ended")

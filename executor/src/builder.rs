@@ -8,6 +8,7 @@ use gmp_reactor::Reactor;
 use crate::clock::nanos;
 use crate::deadlock::OnDeadlock;
 use crate::handle::Handle;
+use crate::panics::PanicPolicy;
 use crate::probe::TaskPanic;
 use crate::runtime::Runtime;
 use crate::sched::{Config, Hooks, MAX_PROCS, Rules, Sched};
@@ -38,6 +39,7 @@ pub struct Builder {
     handoff: bool,
     rules: Rules,
     seed: Option<u64>,
+    panic_policy: Option<PanicPolicy>,
     hooks: Hooks,
 }
 
@@ -54,6 +56,7 @@ impl Builder {
             handoff: true,
             rules: Rules::Default,
             seed: None,
+            panic_policy: None,
             hooks: Hooks::default(),
         }
     }
@@ -142,7 +145,48 @@ impl Builder {
         self
     }
 
-    /// Called when a task panics, before its handle learns of it.
+    /// What happens when a task panics; default: the environment's
+    /// `GMP_DEBUG=panic=log|abort|shutdown`, else [`PanicPolicy::Log`].
+    ///
+    /// * `Log`: the task's handle gets the panic in its [`JoinError`]. If nobody
+    ///   awaits it, it is told on stderr in Go's form: at once if the task has no
+    ///   handle any more, else when the handle is dropped. With a
+    ///   [`panic_handler`](Builder::panic_handler) nothing is printed.
+    /// * `Abort`: the text, whoever has the handle, then the end of the process.
+    /// * `Shutdown`: the text, whoever has the handle, then the end of this
+    ///   runtime: its tasks are dropped, and each `block_on` on it, present or
+    ///   later, panics with a text that names the task and its panic. With
+    ///   `#[gmp::main]` that ends the process with status 101.
+    ///
+    /// A panic that a task catches itself (`gmp::profiler::catch_panic`) is not
+    /// concerned, nor one in `block_on`'s own future, which goes on in the caller.
+    /// The process's panic hook, std's or yours, is called for each panic where it
+    /// happens, and is never replaced.
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    ///
+    /// use gmp_executor::{Builder, PanicPolicy};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let rt = Builder::new().panic_policy(PanicPolicy::Shutdown).build()?;
+    /// rt.spawn(async { panic!("out of sync") });
+    /// let ended = catch_unwind(AssertUnwindSafe(|| rt.block_on(pending::<()>())));
+    /// let reason = ended.unwrap_err();
+    /// assert!(reason.downcast_ref::<String>().is_some_and(|text| text.ends_with("out of sync")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`JoinError`]: crate::JoinError
+    pub fn panic_policy(mut self, policy: PanicPolicy) -> Builder {
+        self.panic_policy = Some(policy);
+        self
+    }
+
+    /// Called when a task panics, before its handle learns of it. Who sets one is
+    /// told of every panic, so [`PanicPolicy::Log`] prints none.
     pub fn panic_handler(mut self, f: impl Fn(&TaskPanic<'_>) + Send + Sync + 'static) -> Builder {
         self.hooks.panic_handler = Some(Box::new(f));
         self
@@ -155,7 +199,7 @@ impl Builder {
     /// `InvalidInput` for a knob or an environment variable that cannot be, by
     /// name; else the system's error: no descriptors for the poller, no thread.
     pub fn build(self) -> io::Result<Runtime> {
-        let debug = Debug::from_env();
+        let debug = Debug::from_env()?;
         let config = Config {
             procs: self.checked_procs()?,
             max_threads: self.checked_threads()?,
@@ -168,6 +212,7 @@ impl Builder {
             handoff: self.handoff,
             auto_procs: self.procs.is_none() && std::env::var_os("GMP_PROCS").is_none(),
             on_deadlock: debug.on_deadlock,
+            panic_policy: self.panic_policy.unwrap_or(debug.panic_policy),
             schedtrace: debug.schedtrace,
             scheddetail: debug.scheddetail,
         };
@@ -279,14 +324,15 @@ struct Debug {
     schedtrace: Option<Duration>,
     scheddetail: bool,
     on_deadlock: OnDeadlock,
+    panic_policy: PanicPolicy,
 }
 
 impl Debug {
-    fn from_env() -> Debug {
+    fn from_env() -> io::Result<Debug> {
         Debug::parse(&std::env::var("GMP_DEBUG").unwrap_or_default())
     }
 
-    fn parse(text: &str) -> Debug {
+    fn parse(text: &str) -> io::Result<Debug> {
         let value = |name: &str| {
             text.split(',')
                 .filter_map(|item| item.split_once('='))
@@ -294,7 +340,7 @@ impl Debug {
                 .find_map(|(_, value)| value.trim().parse::<u64>().ok())
                 .filter(|&n| n > 0)
         };
-        Debug {
+        Ok(Debug {
             schedtrace: value("schedtrace").map(Duration::from_millis),
             scheddetail: value("scheddetail").is_some(),
             on_deadlock: text
@@ -302,8 +348,24 @@ impl Debug {
                 .filter_map(|item| item.trim().strip_prefix("deadlock="))
                 .find_map(OnDeadlock::parse)
                 .unwrap_or_default(),
-        }
+            panic_policy: panic_policy(text)?,
+        })
     }
+}
+
+/// Unlike a diagnostic, a policy that was misspelt must not be taken for none.
+fn panic_policy(text: &str) -> io::Result<PanicPolicy> {
+    let mut values = text
+        .split(',')
+        .filter_map(|item| item.trim().strip_prefix("panic="));
+    let Some(value) = values.next() else {
+        return Ok(PanicPolicy::default());
+    };
+    PanicPolicy::parse(value.trim()).ok_or_else(|| {
+        invalid(format!(
+            "GMP_DEBUG=panic={value} takes log, abort or shutdown"
+        ))
+    })
 }
 
 impl Default for Builder {
@@ -328,7 +390,7 @@ mod tests {
     use std::io::ErrorKind;
     use std::time::Duration;
 
-    use super::{Builder, Debug};
+    use super::{Builder, Debug, PanicPolicy};
 
     #[test]
     fn knobs_that_cannot_be_are_named() {
@@ -355,9 +417,20 @@ mod tests {
 
     #[test]
     fn debug_settings_are_read() {
-        let debug = Debug::parse("leak=1, schedtrace=500,scheddetail=1");
+        let debug = Debug::parse("leak=1, schedtrace=500,scheddetail=1").expect("legal");
         assert_eq!(debug.schedtrace, Some(Duration::from_millis(500)));
         assert!(debug.scheddetail);
-        assert_eq!(Debug::parse("schedtrace=x").schedtrace, None);
+        assert_eq!(debug.panic_policy, PanicPolicy::Log);
+        let debug = Debug::parse("schedtrace=x,panic=abort").expect("legal");
+        assert_eq!(debug.schedtrace, None);
+        assert_eq!(debug.panic_policy, PanicPolicy::Abort);
+        let Err(error) = Debug::parse("panic=quiet") else {
+            panic!("there is no such policy")
+        };
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(
+            error.to_string().contains("GMP_DEBUG=panic=quiet"),
+            "{error}"
+        );
     }
 }

@@ -55,6 +55,8 @@ mod mutant;
 mod netpoll;
 #[cfg(not(loom))]
 mod p;
+#[cfg(not(loom))]
+mod panics;
 mod park;
 #[cfg(not(loom))]
 mod preempt;
@@ -105,6 +107,7 @@ pub use crate::{
     g::join::{AbortHandle, Id, JoinError, JoinHandle},
     handle::{EnterGuard, Handle, TryCurrentError, spawn},
     metrics::{Metrics, ProcMetrics},
+    panics::PanicPolicy,
     probe::{TaskPanic, WaitReason},
     runtime::{Runtime, ShutdownReport},
     sched::Rules,

@@ -33,6 +33,8 @@ pub struct Metrics {
     pub handoffs: u64,
     /// Threads that could not be started.
     pub thread_spawn_failures: u64,
+    /// Tasks that ended by a panic, whether or not somebody awaited them.
+    pub panicked: u64,
     /// Panics of drops and wakers that ended in the runtime, in this process.
     pub contained_panics: u64,
 }
@@ -100,6 +102,7 @@ impl Metrics {
             preemptions: sched.preemptions.get(),
             handoffs: sched.handoffs.get(),
             thread_spawn_failures: sched.thread_failures.get(),
+            panicked: sched.panicked.get(),
             contained_panics: probe::contained_panics(),
         }
     }

@@ -353,7 +353,7 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
     // The link before the state: a running task always has an M.
     m.curg.set(task.as_ptr());
     let cancel = match header.state.begin_poll() {
-        BeginPoll::Poll => m.sched.is_closing() && !is_root(header),
+        BeginPoll::Poll => m.sched.is_closing() && ends_with_it(&m.sched, header),
         BeginPoll::Cancel => true,
         BeginPoll::Deferred => {
             m.curg.set(std::ptr::null());
@@ -452,6 +452,11 @@ fn is_root(header: &Header) -> bool {
     header.home().is_some() && header.is_system()
 }
 
+/// Whether a task ends with its runtime: a root only if a panic shut that down.
+fn ends_with_it(sched: &Sched, header: &Header) -> bool {
+    !is_root(header) || sched.fatal.get().is_some()
+}
+
 /// Runs code of the user: in here the P may be taken away.
 fn in_poll<R>(m: &M, f: impl FnOnce() -> R) -> R {
     let tick = m.shared.polltick.load(Ordering::Relaxed); // ord: own word
@@ -476,7 +481,7 @@ fn end_poll(m: &M, task: NonNull<Header>, header: &Header) -> EndPoll {
     if yields && m.yield_as.get() != YieldAs::Preempt {
         return header.state.yield_running();
     }
-    if list(m, task) && m.sched.is_closing() && !is_root(header) {
+    if list(m, task) && m.sched.is_closing() && ends_with_it(&m.sched, header) {
         // Shutdown may have looked at this shard before we were listed.
         let _ = header.state.abort();
     }
@@ -569,11 +574,11 @@ pub(crate) fn release(m: &M) {
     }
 }
 
-/// Aborts every listed task; those that were waiting are queued for their end.
+/// Aborts every listed task that ends with the runtime; those that were waiting are queued for their end.
 pub(crate) fn abort_all(sched: &std::sync::Arc<Sched>) {
     let mut woken: Vec<TaskRef> = Vec::new();
     sched.registry.for_each(|header, reference| {
-        if !is_root(header) {
+        if ends_with_it(sched, header) {
             woken.push(reference());
         }
     });

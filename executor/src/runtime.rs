@@ -117,9 +117,8 @@ enum Wait {
     Until(Option<Instant>),
 }
 
-fn shutdown(sched: &Arc<Sched>, wait: Wait) -> ShutdownReport {
-    let finished = |sched: &Sched| sched.ended_tasks();
-    let (before, cancelled) = (finished(sched), sched.cancelled.get());
+/// No more spawns; every task is on its way to its end.
+pub(crate) fn close(sched: &Arc<Sched>) {
     // ord: spawners count, then read the phase; we write it, then count
     let first = sched
         .phase
@@ -129,6 +128,12 @@ fn shutdown(sched: &Arc<Sched>, wait: Wait) -> ShutdownReport {
         proc::abort_all(sched);
         aside::flush(sched);
     }
+}
+
+fn shutdown(sched: &Arc<Sched>, wait: Wait) -> ShutdownReport {
+    let finished = |sched: &Sched| sched.ended_tasks();
+    let (before, cancelled) = (finished(sched), sched.cancelled.get());
+    close(sched);
     let inside = m::serves(sched);
     let until = match wait {
         // One of the tasks that must end is waiting for the end.

@@ -18,6 +18,7 @@ use crate::m::MShared;
 use crate::mask::PMask;
 use crate::netpoll::Grain;
 use crate::p::{Counter, P, PIDLE, PRUNNING};
+use crate::panics::PanicPolicy;
 use crate::park::Note;
 use crate::probe::TaskPanic;
 use crate::registry::Registry;
@@ -53,6 +54,7 @@ pub(crate) struct Config {
     pub(crate) schedtrace: Option<Duration>,
     pub(crate) scheddetail: bool,
     pub(crate) on_deadlock: OnDeadlock,
+    pub(crate) panic_policy: PanicPolicy,
     /// Whether the number of Ps follows the machine's limits.
     pub(crate) auto_procs: bool,
 }
@@ -95,7 +97,12 @@ pub(crate) struct Sched {
     pub(crate) foreign_finished: Counter,
     /// Tasks that were dropped before their end.
     pub(crate) cancelled: Counter,
+    /// Tasks that a panic ended.
+    pub(crate) panicked: Counter,
     pub(crate) phase: AtomicU32,
+    /// The panic that shut the runtime down by its policy: what every `block_on`
+    /// panics with.
+    pub(crate) fatal: OnceLock<String>,
     // The netpoller (netpoll.rs).
     pub(crate) reactor: Arc<Reactor>,
     /// 0: an M is blocked in the netpoller; else when it was last polled.
@@ -174,7 +181,9 @@ impl Sched {
             foreign_spawned: Counter::default(),
             foreign_finished: Counter::default(),
             cancelled: Counter::default(),
+            panicked: Counter::default(),
             phase: AtomicU32::new(OPEN),
+            fatal: OnceLock::new(),
             reactor,
             lastpoll: AtomicU64::new(now),
             poll_until: AtomicU64::new(0),

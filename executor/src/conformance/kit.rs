@@ -17,6 +17,7 @@ use crate::g::{Extra, ReadyG, join};
 use crate::idle::Counts;
 use crate::m::{self, Entered, M, MShared};
 use crate::p::P;
+use crate::panics::PanicPolicy;
 use crate::proc;
 use crate::ready;
 use crate::runq::Item;
@@ -66,6 +67,7 @@ impl World {
             schedtrace: None,
             scheddetail: false,
             on_deadlock: OnDeadlock::Off,
+            panic_policy: PanicPolicy::Log,
             auto_procs: false,
         };
         let reactor = Reactor::new().expect("a reactor can be made");

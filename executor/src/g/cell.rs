@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
+use crate::panics;
 use crate::probe::{self, ParkRecord};
 use crate::sched::Sched;
 use crate::sync::AtomicU32;
@@ -123,9 +124,10 @@ impl<F: Future> Cell<F> {
     unsafe fn finish_panicked(header: NonNull<Header>, payload: Box<dyn Any + Send>) {
         let id = id_of(header);
         // SAFETY: the caller's access.
-        probe::task_panicked(unsafe { header.as_ref() }, &*payload);
+        let tell_unread = panics::task_panicked(unsafe { header.as_ref() }, &*payload);
+        let error = JoinError::panicked(id, payload, tell_unread);
         // SAFETY: the caller's access.
-        unsafe { Self::finish(header, Err(JoinError::panicked(id, payload))) };
+        unsafe { Self::finish(header, Err(error)) };
     }
 
     /// Drops the future, then stores the output.
@@ -151,6 +153,10 @@ impl<F: Future> Cell<F> {
     unsafe fn drop_output(header: NonNull<Header>) {
         // SAFETY: as take_output, or the completing M without a handle.
         let stage = unsafe { Self::stage(header) };
+        if let Stage::Output(Err(error)) = stage {
+            // SAFETY: the caller's access.
+            panics::unread(unsafe { header.as_ref() }, error);
+        }
         probe::contain(|| *stage = Stage::Consumed);
     }
 

@@ -27,20 +27,34 @@ pub struct JoinError {
     id: u64,
     /// None: cancelled. Boxed, because every task has room for it; the mutex
     /// makes it Sync, which a bare payload is not.
-    panic: Option<Box<Payload>>,
+    panic: Option<Box<Panic>>,
 }
 
-type Payload = crate::sync::Mutex<Box<dyn Any + Send>>;
+struct Panic {
+    payload: crate::sync::Mutex<Box<dyn Any + Send>>,
+    /// Whether it is told if nobody awaits the task (panics.rs).
+    tell_unread: bool,
+}
 
 impl JoinError {
     pub(crate) fn cancelled(id: u64) -> JoinError {
         JoinError { id, panic: None }
     }
 
-    pub(crate) fn panicked(id: u64, payload: Box<dyn Any + Send>) -> JoinError {
+    pub(crate) fn panicked(id: u64, payload: Box<dyn Any + Send>, tell_unread: bool) -> JoinError {
         JoinError {
             id,
-            panic: Some(Box::new(crate::sync::Mutex::new(payload))),
+            panic: Some(Box::new(Panic {
+                payload: crate::sync::Mutex::new(payload),
+                tell_unread,
+            })),
+        }
+    }
+
+    /// Calls `tell` with the payload of a panic that must not go unread.
+    pub(crate) fn if_untold(&self, tell: impl FnOnce(&(dyn Any + Send))) {
+        if let Some(panic) = self.panic.as_ref().filter(|panic| panic.tell_unread) {
+            tell(&**crate::sync::lock(&panic.payload));
         }
     }
 
@@ -73,7 +87,8 @@ impl JoinError {
     /// The error itself if the task was cancelled.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
         match self.panic {
-            Some(payload) => Ok(payload
+            Some(panic) => Ok(panic
+                .payload
                 .into_inner()
                 .unwrap_or_else(std::sync::PoisonError::into_inner)),
             None => Err(self),
@@ -90,9 +105,9 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.panic {
             None => write!(f, "task {} was cancelled", self.id),
-            Some(payload) => {
+            Some(panic) => {
                 write!(f, "task {} panicked", self.id)?;
-                match panic_message(&**crate::sync::lock(payload)) {
+                match panic_message(&**crate::sync::lock(&panic.payload)) {
                     Some(message) => write!(f, " with message {message:?}"),
                     None => Ok(()),
                 }

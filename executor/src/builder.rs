@@ -241,6 +241,7 @@ impl Builder {
             move || sysmon::run(sched)
         })?;
         sched.lock().inner.threads.push(sysmon);
+        crate::handle::enlist(&sched);
         Ok(Runtime::of(Handle::new(sched)))
     }
 
@@ -286,7 +287,6 @@ impl Builder {
             size => Ok(size),
         }
     }
-        crate::handle::enlist(&sched);
 
     fn checked_slice(&self) -> io::Result<u64> {
         if self.time_slice < Duration::from_micros(100) {

@@ -60,7 +60,7 @@ pub fn run_test<F: Future>(builder: Builder, options: TestOptions, future: F) ->
     });
     if options.leak_check {
         // The runtime is the test's own: tests that run beside it do not count.
-        let patience = Options::new().max_retry(std::time::Duration::from_secs(1));
+        let patience = Options::new().retry_for(std::time::Duration::from_secs(1));
         if let Err(report) = leak::find_in(&handle, &patience) {
             panic!("{report}");
         }

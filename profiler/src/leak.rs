@@ -20,6 +20,7 @@ mod growth;
 mod options;
 mod report;
 
+use std::borrow::Borrow;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -124,13 +125,20 @@ fn look(handle: &Handle, options: &Options) -> Vec<Leak> {
         .collect()
 }
 
-/// As [`find`], for the end of a test.
+/// As [`find`], for the end of a test. Takes [`Options`] or `&Options`.
 ///
 /// # Panics
 /// If tasks are left, with a report in goleak's words.
 #[track_caller]
-pub fn verify_none(options: &Options) {
-    if let Err(report) = find(options) {
+pub fn verify_none(options: impl Borrow<Options>) {
+    verify(&Handle::current(), options.borrow());
+}
+
+#[track_caller]
+fn verify(handle: &Handle, options: &Options) {
+    let found = find_in(handle, options);
+    options.clean_up();
+    if let Err(report) = found {
         panic!("{report}");
     }
 }
@@ -163,21 +171,14 @@ impl Guard {
     #[track_caller]
     pub fn verify(mut self) {
         self.verified = true;
-        self.check();
-    }
-
-    #[track_caller]
-    fn check(&self) {
-        if let Err(report) = find_in(&self.handle, &self.options) {
-            panic!("{report}");
-        }
+        verify(&self.handle, &self.options);
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         if !self.verified && !thread::panicking() {
-            self.check();
+            verify(&self.handle, &self.options);
         }
     }
 }

@@ -12,6 +12,7 @@ mod groups;
 mod json;
 pub mod leak;
 mod pprof;
+mod profile;
 mod recover;
 mod sigquit;
 mod tasks;
@@ -19,6 +20,7 @@ mod text;
 mod waiting;
 
 pub use crate::dump::dump;
+pub use crate::profile::Profile;
 pub use crate::recover::{CatchPanic, PanicReport, catch_panic, set_panic_reporter};
 #[cfg(feature = "tower")]
 pub use crate::recover::{Recover, RecoverFuture, RecoverLayer};

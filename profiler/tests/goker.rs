@@ -69,7 +69,7 @@ fn found(story: Story) -> Result<(), Report> {
         0,
         "a task of the story panicked"
     );
-    leak::find_in(rt.handle(), &Options::new().max_retry(Duration::ZERO))
+    leak::find_in(rt.handle(), &Options::new().retry_for(Duration::ZERO))
 }
 
 /// Tells a case both ways; its row of the table.

@@ -1,6 +1,8 @@
 //! Checks for leaks: what they find, what they pass over, and what they prove.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,7 @@ fn runtime(procs: usize) -> Runtime {
 
 /// Options for a leak that is certain to be there: one look.
 fn at_once() -> Options {
-    Options::new().max_retry(Duration::ZERO)
+    Options::new().retry_for(Duration::ZERO)
 }
 
 fn panic_text(f: impl FnOnce()) -> String {
@@ -58,10 +60,16 @@ fn what_is_left_fails_a_test_in_goleaks_words() {
     let rt = runtime(1);
     rt.block_on(query_all(0));
     settle(&rt);
+    let cleaned = Arc::new(AtomicUsize::new(0));
+    let count = cleaned.clone();
+    let options = at_once().cleanup(move || {
+        count.fetch_add(1, SeqCst);
+    });
     let text = panic_text(|| {
         let _entered = rt.handle().enter();
-        leak::verify_none(&at_once());
+        leak::verify_none(&options);
     });
+    assert_eq!(cleaned.load(SeqCst), 1);
     assert!(
         text.starts_with("found unexpected goroutines:\n[Goroutine "),
         "{text}"
@@ -79,7 +87,7 @@ fn what_is_left_fails_a_test_in_goleaks_words() {
 fn tasks_that_end_in_time_are_no_leaks() {
     let rt = runtime(1);
     rt.block_on(async {
-        let check = leak::guard(Options::new().max_retry(Duration::from_secs(30)));
+        let check = leak::guard(Options::new().retry_for(Duration::from_secs(30)));
         for _ in 0..10 {
             drop(gmp::spawn(gmp::time::sleep(Duration::from_millis(20))));
         }
@@ -102,7 +110,7 @@ fn a_check_inside_a_task_lets_the_others_go_on() {
                 tx.send(7).expect("awaited");
             });
             drop(worker);
-            leak::find(&Options::new().max_retry(Duration::from_secs(30))).is_ok()
+            leak::find(&Options::new().retry_for(Duration::from_secs(30))).is_ok()
         });
         let sent = rx.await.expect("sent");
         (sent, checker.await.expect("no panic"))
@@ -166,12 +174,11 @@ fn each_option_passes_over_what_it_names() {
         }
     };
     assert_eq!(left(at_once()), [plain, sleeper]);
-    assert_eq!(
-        left(at_once().ignore_top_function("leaks::helper")),
-        [sleeper]
-    );
-    assert_eq!(left(at_once().ignore_top_function("sleeper")), [plain]);
-    assert_eq!(left(at_once().ignore_top_function(&sleeps_at)), [plain]);
+    assert_eq!(left(at_once().ignore_top("leaks::helper")), [sleeper]);
+    assert_eq!(left(at_once().ignore_top("sleeper")), [plain]);
+    assert_eq!(left(at_once().ignore_name("sleeper")), [plain]);
+    assert_eq!(left(at_once().ignore_name("sleep")), [plain, sleeper]);
+    assert_eq!(left(at_once().ignore_top(&sleeps_at)), [plain]);
     assert_eq!(left(at_once().ignore_created_by(&spawned_at)), [sleeper]);
     assert_eq!(
         left(at_once().ignore_created_by("leaks::helper")),
@@ -181,8 +188,8 @@ fn each_option_passes_over_what_it_names() {
         left(at_once().ignore_created_by("helper")),
         [plain, sleeper]
     );
-    assert_eq!(left(at_once().ignore_any_function(&spawned_at)), [sleeper]);
-    assert_eq!(left(at_once().ignore_any_function("sleeper")), [plain]);
+    assert_eq!(left(at_once().ignore_any(&spawned_at)), [sleeper]);
+    assert_eq!(left(at_once().ignore_any("sleeper")), [plain]);
     assert_eq!(left(at_once().ignore_reason(WaitReason::Sleep)), [plain]);
     assert_eq!(left(at_once().ignore_current()), [0; 0]);
 }
@@ -194,9 +201,9 @@ fn patience_is_spent_on_leaks_alone() {
     let rt = runtime(1);
     let _entered = rt.handle().enter();
     let begin = Instant::now();
-    leak::verify_none(&Options::new().max_retry(Duration::from_secs(3600)));
+    leak::verify_none(Options::new().retry_for(Duration::from_secs(3600)));
     drop(rt.spawn(std::future::pending::<()>()));
-    let found = leak::find(&Options::new().max_retry(Duration::from_millis(50)));
+    let found = leak::find(&Options::new().retry_for(Duration::from_millis(50)));
     assert!(found.is_err());
     assert!(begin.elapsed() >= Duration::from_millis(50));
 }

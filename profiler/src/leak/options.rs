@@ -1,7 +1,9 @@
 //! What a check for leaks passes over, and how long it waits.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::panic::Location;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gmp_executor::snapshot::{Status, TaskInfo};
@@ -21,10 +23,24 @@ pub struct Options {
     ids: HashSet<u64>,
     pub(super) patience: Duration,
     pub(super) only_proven: bool,
+    cleanup: Option<Cleanup>,
+}
+
+/// Clones share it: it is done once.
+#[derive(Clone)]
+struct Cleanup(Arc<Mutex<Option<Todo>>>);
+
+type Todo = Box<dyn FnOnce() + Send>;
+
+impl fmt::Debug for Cleanup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cleanup(..)")
+    }
 }
 
 #[derive(Debug, Clone)]
 enum Ignored {
+    Name(String),
     Top(String),
     Any(String),
     CreatedBy(String),
@@ -45,18 +61,24 @@ impl Options {
             ids: HashSet::new(),
             patience: Duration::from_millis(500),
             only_proven: false,
+            cleanup: None,
         }
     }
 
     /// Passes over tasks that wait at the place, or whose name or outermost
     /// function is this.
-    pub fn ignore_top_function(self, function: impl Into<String>) -> Options {
+    pub fn ignore_top(self, function: impl Into<String>) -> Options {
         self.and(Ignored::Top(function.into()))
+    }
+
+    /// Passes over tasks of this name, see `task::Builder::name`.
+    pub fn ignore_name(self, name: impl Into<String>) -> Options {
+        self.and(Ignored::Name(name.into()))
     }
 
     /// Passes over tasks that have the function or the place anywhere in their
     /// stack, the place of their spawn included.
-    pub fn ignore_any_function(self, function: impl Into<String>) -> Options {
+    pub fn ignore_any(self, function: impl Into<String>) -> Options {
         self.and(Ignored::Any(function.into()))
     }
 
@@ -83,7 +105,7 @@ impl Options {
     }
 
     /// How long tasks may take to end before they count as left over.
-    pub fn max_retry(mut self, patience: Duration) -> Options {
+    pub fn retry_for(mut self, patience: Duration) -> Options {
         self.patience = patience;
         self
     }
@@ -93,6 +115,23 @@ impl Options {
     pub fn only_proven(mut self) -> Options {
         self.only_proven = true;
         self
+    }
+
+    /// Calls `f` once, when [`verify_none`](super::verify_none) or the check of a
+    /// [`guard`](super::guard()) has looked, whatever it found: before its panic.
+    pub fn cleanup(mut self, f: impl FnOnce() + Send + 'static) -> Options {
+        self.cleanup = Some(Cleanup(Arc::new(Mutex::new(Some(Box::new(f))))));
+        self
+    }
+
+    pub(super) fn clean_up(&self) {
+        let Some(Cleanup(shared)) = &self.cleanup else {
+            return;
+        };
+        let f = shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(f) = f {
+            f();
+        }
     }
 
     fn and(mut self, ignored: Ignored) -> Options {
@@ -109,6 +148,7 @@ impl Options {
 impl Ignored {
     fn fits(&self, task: &TaskInfo) -> bool {
         match self {
+            Ignored::Name(wanted) => task.name.as_deref() == Some(wanted),
             Ignored::Top(wanted) => is_on_top(task, wanted),
             Ignored::Any(wanted) => is_on_top(task, wanted) || has_created(task, wanted),
             Ignored::CreatedBy(wanted) => has_created(task, wanted),

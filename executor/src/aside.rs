@@ -48,6 +48,25 @@ impl Turns {
     }
 }
 
+/// Whether a task's next poll is one without a P: the last one held up a P, or it is
+/// the first and those of its siblings do.
+#[inline]
+pub(crate) fn is_due(m: &M, gp: &ReadyG) -> bool {
+    m.sched.config.handoff && judge(&m.sched, gp)
+}
+
+pub(crate) fn judge(sched: &Sched, gp: &ReadyG) -> bool {
+    let header = gp.header();
+    if header.park.take_new()
+        && let Some(computes) = sched.suspects.find(header.spawn_loc)
+    {
+        header.park.set_suspect();
+        header.park.set_holds_up(true);
+        header.park.set_computes(computes);
+    }
+    header.park.holds_up()
+}
+
 /// The last poll of this task held up a P, so this one gets none: it would only
 /// be taken away again, after others have waited behind it. If they do, an idle M
 /// polls the task and this one goes on with them: the kernel favours a thread

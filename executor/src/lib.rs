@@ -93,6 +93,8 @@ mod syscall;
 #[cfg(not(loom))]
 mod sysmon;
 #[cfg(not(loom))]
+#[cfg(not(loom))]
+mod suspects;
 #[doc(hidden)]
 pub mod testing;
 #[cfg(not(loom))]

@@ -114,6 +114,10 @@ const GAVE_WAY: u8 = 2;
 const COMPUTES: u8 = 4;
 /// It has a turn to compute (`aside.rs`); whoever polls it takes this mark.
 const TURN: u8 = 8;
+/// It was never polled.
+const NEW: u8 = 16;
+/// Its first poll gets no P because of what its siblings did (`suspects.rs`).
+const SUSPECT: u8 = 32;
 
 impl ParkRecord {
     pub(crate) fn new() -> ParkRecord {
@@ -123,7 +127,7 @@ impl ParkRecord {
             since_ms: AtomicU32::new(0),
             reason: AtomicU8::new(WaitReason::Foreign as u8),
             labels: AtomicU16::new(0),
-            manner: AtomicU8::new(0),
+            manner: AtomicU8::new(NEW),
         }
     }
 
@@ -147,9 +151,36 @@ impl ParkRecord {
         self.labels.store(labels, Ordering::Relaxed); // ord: for people
     }
 
+    /// Whether the next poll may be one without a P.
+    #[inline]
+    pub(crate) fn is_marked(&self) -> bool {
+        self.manner.load(Ordering::Relaxed) & (HOLDS_UP | NEW) != 0 // ord: written by whoever polls it
+    }
+
+    /// True once, before the first poll.
+    pub(crate) fn take_new(&self) -> bool {
+        self.take(NEW)
+    }
+
+    pub(crate) fn set_suspect(&self) {
+        self.set_manner(SUSPECT, true);
+    }
+
+    pub(crate) fn take_suspect(&self) -> bool {
+        self.take(SUSPECT)
+    }
+
+    fn take(&self, bit: u8) -> bool {
+        let had = self.manner.load(Ordering::Relaxed) & bit != 0; // ord: as in set_manner
+        if had {
+            self.set_manner(bit, false);
+        }
+        had
+    }
+
     #[inline]
     pub(crate) fn holds_up(&self) -> bool {
-        self.manner.load(Ordering::Relaxed) & HOLDS_UP != 0 // ord: written by whoever polls it
+        self.manner.load(Ordering::Relaxed) & HOLDS_UP != 0 // ord: as above
     }
 
     pub(crate) fn set_holds_up(&self, holds_up: bool) {

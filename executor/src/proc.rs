@@ -58,7 +58,7 @@ pub(crate) fn round(m: &M) -> bool {
     }
     match gp.header().home() {
         Some(home) if home.id != m.shared.id => hand_home(m, gp),
-        None if gp.header().park.holds_up() && m.sched.config.handoff => aside::set_aside(m, gp),
+        None if gp.header().park.is_marked() && aside::is_due(m, &gp) => aside::set_aside(m, gp),
         _ => execute(m, gp, inherit),
     }
     true
@@ -435,7 +435,12 @@ fn note_manner(m: &M, header: &Header, aside: bool) {
         let (time, gives_way) = m.aside.end(now);
         let long = time >= SHORT && !gives_way;
         if long && !m.sched.go117() {
-            header.park.set_computes(m.aside.computed(time));
+            let computes = m.aside.computed(time);
+            header.park.set_computes(computes);
+            m.sched.suspects.accuse(header.spawn_loc, computes);
+        }
+        if header.park.take_suspect() && !long {
+            m.sched.suspects.acquit(header.spawn_loc);
         }
         long
     } else {

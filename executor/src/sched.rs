@@ -23,6 +23,7 @@ use crate::park::Note;
 use crate::probe::TaskPanic;
 use crate::registry::Registry;
 use crate::sync::{
+use crate::suspects::Suspects;
     Arc, AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering, lock,
 };
 
@@ -114,6 +115,7 @@ pub(crate) struct Sched {
     // sysmon (sysmon.rs).
     pub(crate) sysmon_waits: AtomicBool,
     pub(crate) sysmon_note: Note,
+    pub(crate) suspects: Suspects,
     pub(crate) handoffs: Counter,
     pub(crate) preemptions: Counter,
     pub(crate) thread_failures: Counter,
@@ -193,6 +195,7 @@ impl Sched {
             sysmon_note: Note::new(),
             handoffs: Counter::default(),
             preemptions: Counter::default(),
+            suspects: Suspects::default(),
             thread_failures: Counter::default(),
             world: Mutex::new(()),
             stop_wanted: AtomicBool::new(false),

@@ -244,7 +244,7 @@ impl Sysmon {
             if !sched.config.handoff && !in_syscall {
                 continue;
             }
-            if self.gives_cause(pp, &mp, in_syscall, age, now) && self.take(&mp, age) {
+            if self.gives_cause(pp, &mp, in_syscall, age, now) && self.take(pp, &mp, age) {
                 retook = true;
             }
         }
@@ -300,8 +300,9 @@ impl Sysmon {
         sleeps(&text[..n])
     }
 
-    fn take(&mut self, mp: &MShared, age: u64) -> bool {
+    fn take(&mut self, pp: &P, mp: &MShared, age: u64) -> bool {
         let sched = self.sched.clone();
+        let computes = !self.is_blocked(pp, mp);
         // Whoever stops the world takes what Ps it needs.
         let Ok(world) = sched.world.try_lock() else {
             return false;
@@ -320,19 +321,22 @@ impl Sysmon {
         // Should it be near a check after all, it need not go on for long.
         preempt::poison(mp);
         sched.handoffs.add_shared(1);
-        self.report(mp, age);
+        self.report(mp, age, computes);
         handoff_p(&sched, pp);
         true
     }
 
-    /// Tells once per place of spawn that its task holds up a thread.
-    fn report(&mut self, mp: &MShared, age: u64) {
+    /// Remembers the place of spawn, and tells once that its task holds up a thread.
+    fn report(&mut self, mp: &MShared, age: u64, computes: bool) {
         if mp.syscalls.load(Ordering::Relaxed) > 0 {
             return; // ord: hint; it said so itself
         }
         let Some(site) = leaf::location_of(mp.spawn_loc.load(Ordering::Relaxed)) else {
             return;
         };
+        if !self.sched.go117() {
+            self.sched.suspects.accuse(site, computes);
+        }
         if self.reported.len() < 1000 && self.reported.insert(key(site)) {
             tracing::warn!(
                 target: "gmp::sysmon",

@@ -2,7 +2,7 @@
 //! many as there are Ps by themselves.
 
 use super::kit::World;
-use crate::aside::{enter, flush, hurry, next};
+use crate::aside::{enter, flush, hurry, judge, next};
 use crate::g::ReadyG;
 use crate::sched::{CLOSING, Rules};
 use crate::sync::Ordering;
@@ -68,6 +68,28 @@ fn a_task_that_blocks_needs_no_turn() {
     world.id(computes);
     assert!(next(&m, false, Some(hog(&world, C))).is_none());
     flush(&world.sched);
+}
+
+/// A task that was never polled is judged by its siblings, once.
+#[test]
+fn a_first_poll_has_a_p_unless_its_siblings_held_one_up() {
+    let world = World::new(Rules::Default, 1);
+    let innocent = world.g(A);
+    assert!(!judge(&world.sched, &innocent));
+    let suspect = world.g(B);
+    let site = suspect.header().spawn_loc;
+    world.sched.suspects.accuse(site, true);
+    assert!(
+        !judge(&world.sched, &innocent),
+        "its own polls count from now on"
+    );
+    assert!(judge(&world.sched, &suspect) && suspect.header().park.computes());
+    let late = world.g(C);
+    world.sched.suspects.accuse(site, false);
+    assert!(judge(&world.sched, &late) && !late.header().park.computes());
+    for gp in [innocent, suspect, late] {
+        world.id(gp);
+    }
 }
 
 #[test]

@@ -1,0 +1,232 @@
+//! The parent process: one server a run, contenders interleaved.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, ChildStdin, Command, Stdio};
+
+use crate::calls::{Calls, Counter};
+use crate::client::{Client, Until};
+use crate::options::Scale;
+use crate::peer::Peer;
+use crate::proc::{self, Pinned};
+use crate::rows::Row;
+use crate::server::LISTENING;
+
+/// What one run has shown. Times are in nanoseconds; what the system does not tell is 0.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    /// Requests per second.
+    pub(crate) rate: f64,
+    /// CPU time of the server per request.
+    pub(crate) cpu: f64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) max: f64,
+    /// The most memory resident in the server, in bytes.
+    pub(crate) peak: f64,
+    /// CPU time taken by neither server nor load, in percent of one CPU.
+    pub(crate) noise: f64,
+}
+
+/// The runs of one contender.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) peer: Peer,
+    pub(crate) runs: Vec<Run>,
+    /// System calls per request.
+    pub(crate) calls: Option<Calls>,
+    pub(crate) failure: Option<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Driver {
+    pub(crate) scale: Scale,
+    pub(crate) rounds: usize,
+    pub(crate) counter: Option<Counter>,
+    pub(crate) go: Option<PathBuf>,
+}
+
+impl Driver {
+    /// Runs `row` for each of `peers` in turn, and that `rounds` times: a drift of the machine meets them all alike.
+    /// The system calls are counted afterwards.
+    pub(crate) fn compare(&self, row: &Row, workers: usize, peers: &[Peer]) -> Vec<Line> {
+        let mut lines: Vec<_> = peers
+            .iter()
+            .map(|&peer| Line {
+                peer,
+                runs: Vec::new(),
+                calls: None,
+                failure: None,
+            })
+            .collect();
+        for _ in 0..self.rounds {
+            // Who has failed once would fail again, at worst after all the patience.
+            for line in lines.iter_mut().filter(|line| line.failure.is_none()) {
+                match self.run(line.peer, row, workers) {
+                    Ok(run) => line.runs.push(run),
+                    Err(failure) => line.failure = Some(failure),
+                }
+            }
+        }
+        if let Some(counter) = self.counter {
+            // To see that a tool works, one run is enough.
+            let most = self.scale.pick(usize::MAX, usize::MAX, 1);
+            let lines = lines.iter_mut().filter(|line| line.failure.is_none());
+            for line in lines.take(most) {
+                match self.count(counter, line.peer, row, workers) {
+                    Ok(calls) => line.calls = Some(calls),
+                    Err(failure) => line.failure = Some(failure),
+                }
+            }
+        }
+        lines
+    }
+
+    fn run(&self, peer: Peer, row: &Row, workers: usize) -> Result<Run, String> {
+        // A one-threaded server and the one-threaded load get a CPU each, where there are two.
+        let pinned = (workers == 1).then(Pinned::to_first).flatten();
+        let server = Served::start(self.command(peer, row, workers, &[])?)?;
+        if let Some(pinned) = &pinned {
+            pinned.move_to_second();
+        }
+        let mut client = Client::connect(server.addr, row).map_err(said)?;
+        client.run(self.scale.warm_up(row)).map_err(said)?;
+        let times = || {
+            (
+                proc::machine_busy(),
+                proc::cpu(server.pid()),
+                proc::own_cpu(),
+            )
+        };
+        let before = times();
+        let seen = client.run(self.scale.measured(row)).map_err(said)?;
+        let after = times();
+        let peak = proc::peak_rss(server.pid());
+        server.stop()?;
+
+        let wall = seen.wall.as_secs_f64();
+        let requests = seen.requests as f64;
+        let spent = |after: Option<_>, before| match (after, before) {
+            (Some(after), Some(before)) => {
+                std::time::Duration::saturating_sub(after, before).as_secs_f64()
+            }
+            _ => 0.0,
+        };
+        let (busy, cpu, own) = (
+            spent(after.0, before.0),
+            spent(after.1, before.1),
+            spent(after.2, before.2),
+        );
+        Ok(Run {
+            rate: requests / wall,
+            cpu: cpu * 1e9 / requests,
+            p50: seen.latencies.quantile(0.50) as f64,
+            p99: seen.latencies.quantile(0.99) as f64,
+            max: seen.latencies.max() as f64,
+            peak: peak.unwrap_or(0) as f64,
+            noise: (100.0 * (busy - cpu - own) / wall).max(0.0),
+        })
+    }
+
+    fn count(
+        &self,
+        counter: Counter,
+        peer: Peer,
+        row: &Row,
+        workers: usize,
+    ) -> Result<Calls, String> {
+        let requests = self.scale.counted(row);
+        let tally = |requests| {
+            let name = format!("http-calls-{}", process::id());
+            let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+            let command = self.command(peer, row, workers, &counter.under(&file))?;
+            let server = Served::start(command)?;
+            let mut client = Client::connect(server.addr, row).map_err(said)?;
+            client.run(Until::Answered(requests)).map_err(said)?;
+            server.stop()?;
+            let calls = counter.read(&file);
+            fs::remove_file(&file).map_err(said)?;
+            calls
+        };
+        let few = 2 * row.open();
+        Ok(Calls::per_request(
+            &tally(few)?,
+            &tally(few + requests)?,
+            requests,
+        ))
+    }
+
+    fn command(
+        &self,
+        peer: Peer,
+        row: &Row,
+        workers: usize,
+        under: &[String],
+    ) -> Result<Command, String> {
+        peer.command(row, workers, self.go.as_deref(), under)
+            .map_err(said)
+    }
+}
+
+fn said(error: io::Error) -> String {
+    error.to_string()
+}
+
+/// A server that runs; dropped, it is killed.
+#[derive(Debug)]
+struct Served {
+    child: Child,
+    /// Its end is the server's.
+    stdin: Option<ChildStdin>,
+    addr: SocketAddr,
+}
+
+impl Served {
+    fn start(mut command: Command) -> Result<Self, String> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(said)?;
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().expect("it is piped");
+        let mut served = Self {
+            child,
+            stdin,
+            addr: ([0, 0, 0, 0], 0).into(),
+        };
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).map_err(said)?;
+        served.addr = line
+            .trim()
+            .strip_prefix(LISTENING)
+            .and_then(|addr| addr.trim().parse().ok())
+            .ok_or_else(|| format!("the server says {line:?} and not where it listens"))?;
+        Ok(served)
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn stop(mut self) -> Result<(), String> {
+        drop(self.stdin.take());
+        let status = self.child.wait().map_err(said)?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("{status} after its answers"))
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        // One that has ended on its own cannot be killed, which is as good.
+        let _ended = self.child.kill();
+        let _waited = self.child.wait();
+    }
+}

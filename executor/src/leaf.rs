@@ -38,6 +38,26 @@ pub fn park_named(name: u64, location: &'static Location<'static>) {
     park_on(WaitReason::Foreign, location, name);
 }
 
+/// As [`park`], with the number of the lock that is waited for, see
+/// [`Lot`](crate::held::Lot).
+#[inline]
+pub fn park_for(reason: WaitReason, location: &'static Location<'static>, lot: u64) {
+    park_on(reason, location, lot);
+}
+
+/// Takes back what a leaf noted that is dropped before the poll ends: the running
+/// task does not wait for this reason and target, whatever else it waits for.
+pub fn unpark(reason: WaitReason, target: u64) {
+    m::with_current(|m| {
+        if let Some(m) = m {
+            let leaf = m.leaf.get();
+            if leaf.reason == reason && leaf.target == target {
+                m.leaf.set(Leaf::NONE);
+            }
+        }
+    });
+}
+
 /// As [`park`], with the id of the task that is waited for.
 #[inline]
 pub(crate) fn park_on(reason: WaitReason, location: &'static Location<'static>, target: u64) {

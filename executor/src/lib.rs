@@ -32,6 +32,8 @@ mod clock;
 #[cfg(all(test, not(loom)))]
 mod conformance;
 #[cfg(not(loom))]
+pub mod cycle;
+#[cfg(not(loom))]
 mod deadlock;
 mod fence;
 mod g;
@@ -39,6 +41,8 @@ mod g;
 mod handle;
 mod idle;
 #[cfg(not(loom))]
+#[cfg(not(loom))]
+pub mod held;
 mod injector;
 #[cfg(not(loom))]
 pub mod leaf;

@@ -262,6 +262,19 @@ impl M {
         }
     }
 
+    /// The id of the task in its poll; 0: none.
+    #[inline]
+    pub(crate) fn running_id(&self) -> u64 {
+        // SAFETY: the running task outlives its poll, and this is its thread.
+        unsafe { self.curg.get().as_ref() }.map_or(0, |header| header.goid)
+    }
+
+    /// What tells this runtime from others.
+    #[inline]
+    pub(crate) fn sched_addr(&self) -> usize {
+        Arc::as_ptr(&self.sched).addr()
+    }
+
     /// The P of an M that is in the scheduler.
     pub(crate) fn p(&self) -> Option<&P> {
         debug_assert!(

@@ -2,15 +2,16 @@
 
 use std::io::{self, Write};
 
-use gmp_executor::Handle;
+use gmp_executor::{Handle, cycle};
 
 use crate::tasks::Tasks;
 use crate::text;
 
 /// Writes every task of every runtime of this process in Go's text form, one
 /// runtime after the other, in the order in which they started. A line that begins
-/// with `#` comes before each; readers of Go's dumps pass over it. It needs no
-/// task and no P: a plain thread may call it while every P computes.
+/// with `#` comes before each, and after it one for each circle of tasks that wait
+/// for each other; readers of Go's dumps pass over them. It needs no task and no P:
+/// a plain thread may call it while every P computes.
 ///
 /// # Errors
 /// Those of `out`.
@@ -27,6 +28,9 @@ use crate::text;
 pub fn dump(out: &mut impl Write) -> io::Result<()> {
     for handle in Handle::all() {
         one(out, &Tasks::of(&handle), handle.procs())?;
+        for cycle in cycle::find(&handle) {
+            writeln!(out, "{cycle}")?;
+        }
     }
     Ok(())
 }

@@ -25,9 +25,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gmp_executor::snapshot::TaskInfo;
-use gmp_executor::{Handle, block_in_place, try_id};
+use gmp_executor::{Handle, block_in_place, cycle, try_id};
 
 use crate::tasks::Tasks;
+
+pub use gmp_executor::cycle::{Cycle, Link};
 
 pub use self::growth::{Growth, growth};
 pub use self::options::Options;
@@ -41,13 +43,18 @@ pub enum Class {
     /// It waits, no waker of it exists, and a handle of it does: only an abort
     /// can end it. `pending()` with an abort handle is such a task, on purpose.
     Abortable,
+    /// It waits for itself, in a circle of tasks that wait for each other's locks
+    /// or ends, see [`cycles`]. Nothing can end it but an abort of one of them, or a
+    /// guard that its task has given to somebody else.
+    Cycle,
     /// It waits, and neither a waker nor a handle of it exists: a proven leak.
     /// Only the end of its runtime frees it.
     Unreachable,
 }
 
 impl Class {
-    /// The class of a task of a snapshot.
+    /// The class of a task of a snapshot, as far as it shows: a [`Class::Cycle`]
+    /// needs a look at several tasks.
     pub fn of(task: &TaskInfo) -> Class {
         match (task.forgotten && !task.root, task.handles) {
             (false, _) => Class::Suspected,
@@ -72,6 +79,41 @@ pub fn proven() -> Tasks {
     let mut tasks = crate::tasks();
     tasks.retain(|task| Class::of(task) == Class::Unreachable);
     tasks
+}
+
+/// The tasks of this thread's runtime that wait for each other in a circle: for
+/// locks ([`Class::Cycle`]) or for each other's ends. Its `Display` names each task,
+/// the place where it waits, and who holds the lock since where.
+///
+/// Only waits are followed whose holder is known: `Mutex`, `RwLock` while one task
+/// alone has it, and `JoinHandle`. A circle is looked at twice, so one that is told
+/// did stand. The holder of a lock is who took it: a guard that was sent to another
+/// task makes a circle of what is none.
+///
+/// ```
+/// use gmp_executor::{Handle, JoinHandle, block_in_place, spawn};
+/// use gmp_profiler::leak;
+///
+/// # Handle::current().block_on(async {
+/// let (tx, rx) = futures::channel::oneshot::channel::<JoinHandle<()>>();
+/// let task = spawn(async move {
+///     let own = rx.await.expect("sent");
+///     drop(own.await);
+/// });
+/// let (id, abort) = (task.id().get(), task.abort_handle());
+/// tx.send(task).expect("it listens");
+/// let cycle = loop {
+///     block_in_place(std::thread::yield_now);
+///     if let Some(cycle) = leak::cycles().into_iter().find(|cycle| cycle.contains(id)) {
+///         break cycle;
+///     }
+/// };
+/// assert!(cycle.to_string().starts_with("# cycle: a goroutine waits for itself\n"));
+/// abort.abort();
+/// # });
+/// ```
+pub fn cycles() -> Vec<Cycle> {
+    cycle::find(&Handle::current())
 }
 
 /// Looks for tasks of this thread's runtime that are left over, again and again
@@ -99,7 +141,7 @@ pub fn find_in(handle: &Handle, options: &Options) -> Result<(), Report> {
         }
         let rest = end.saturating_duration_since(Instant::now());
         if rest.is_zero() {
-            return Err(Report { leaks });
+            return Err(Report::new(handle, leaks));
         }
         block_in_place(|| thread::sleep(pause.min(rest)));
         pause = (pause * 2).min(LONGEST_PAUSE);

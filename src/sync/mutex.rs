@@ -111,8 +111,9 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     /// If it is held.
+    #[track_caller]
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
-        if self.turn.try_lock() {
+        if self.turn.try_lock(Location::caller()) {
             Ok(MutexGuard::new(self))
         } else {
             Err(TryLockError)
@@ -123,8 +124,9 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     /// If it is held.
+    #[track_caller]
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
-        if self.turn.try_lock() {
+        if self.turn.try_lock(Location::caller()) {
             Ok(OwnedMutexGuard::new(self))
         } else {
             Err(TryLockError)

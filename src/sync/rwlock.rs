@@ -60,7 +60,7 @@ impl<T> RwLock<T> {
     /// A free lock. Works in a `static`.
     pub const fn new(value: T) -> RwLock<T> {
         RwLock {
-            permits: Permits::new(ALL),
+            permits: Permits::of_lock(ALL),
             value: UnsafeCell::new(value),
         }
     }
@@ -135,6 +135,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     /// If a writer has the lock or anybody waits for it.
+    #[track_caller]
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, TryLockError> {
         self.try_acquire(1)?;
         Ok(RwLockReadGuard::new(self))
@@ -144,6 +145,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     /// As [`RwLock::try_read`].
+    #[track_caller]
     pub fn try_read_owned(self: Arc<Self>) -> Result<OwnedRwLockReadGuard<T>, TryLockError> {
         self.try_acquire(1)?;
         Ok(OwnedRwLockReadGuard::new(self))
@@ -153,6 +155,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     /// If anybody has the lock or waits for it.
+    #[track_caller]
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, TryLockError> {
         self.try_acquire(ALL)?;
         Ok(RwLockWriteGuard::new(self))
@@ -162,6 +165,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Errors
     /// As [`RwLock::try_write`].
+    #[track_caller]
     pub fn try_write_owned(self: Arc<Self>) -> Result<OwnedRwLockWriteGuard<T>, TryLockError> {
         self.try_acquire(ALL)?;
         Ok(OwnedRwLockWriteGuard::new(self))
@@ -182,6 +186,7 @@ impl<T: ?Sized> RwLock<T> {
         assert!(granted, "the permits of a lock are never closed");
     }
 
+    #[track_caller]
     fn try_acquire(&self, permits: usize) -> Result<(), TryLockError> {
         self.permits.try_acquire(permits).map_err(|_| TryLockError)
     }

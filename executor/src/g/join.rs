@@ -280,6 +280,9 @@ impl<T> Drop for JoinHandle<T> {
         }
         // SAFETY: this handle's count passes to the reference.
         drop(unsafe { TaskRef::from_counted(self.task) });
+        if !before.is_dead() {
+            leaf::unpark(WaitReason::Join, header.goid);
+        }
     }
 }
 

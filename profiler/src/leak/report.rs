@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use gmp_executor::WaitReason;
+use gmp_executor::cycle::{self, Cycle};
 use gmp_executor::snapshot::TaskInfo;
+use gmp_executor::{Handle, WaitReason};
 
 use super::Class;
 use crate::{frames, text};
@@ -20,10 +21,28 @@ pub struct Leak {
 /// The tasks that are left over, at least one.
 #[derive(Debug, Clone)]
 pub struct Report {
-    pub(super) leaks: Vec<Leak>,
+    leaks: Vec<Leak>,
+    cycles: Vec<Cycle>,
 }
 
 impl Report {
+    /// A report on these, which wait in a circle perhaps.
+    pub(super) fn new(handle: &Handle, mut leaks: Vec<Leak>) -> Report {
+        let mut cycles = cycle::find(handle);
+        cycles.retain(|cycle| leaks.iter().any(|leak| cycle.contains(leak.task.id)));
+        for leak in &mut leaks {
+            if cycles.iter().any(|cycle| cycle.contains(leak.task.id)) {
+                leak.class = Class::Cycle;
+            }
+        }
+        Report { leaks, cycles }
+    }
+
+    /// The circles that some of the tasks wait in.
+    pub fn cycles(&self) -> &[Cycle] {
+        &self.cycles
+    }
+
     /// The tasks, in the order of ids.
     pub fn leaks(&self) -> &[Leak] {
         &self.leaks
@@ -46,6 +65,9 @@ impl fmt::Display for Report {
             }
             leak.fmt(f)?;
         }
+        for cycle in &self.cycles {
+            cycle.fmt(f)?;
+        }
         f.write_str("]")
     }
 }
@@ -66,6 +88,7 @@ impl fmt::Display for Leak {
                 writeln!(f, "# waits for the end of goroutine {}", task.target)
             }
             Class::Suspected => Ok(()),
+            Class::Cycle => writeln!(f, "# waits in a cycle: only an abort can end it"),
             Class::Abortable => writeln!(f, "# no waker of it exists: only an abort can end it"),
             Class::Unreachable => {
                 writeln!(f, "# proven: no waker and no handle of it exists")

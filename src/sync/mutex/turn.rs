@@ -20,6 +20,7 @@ use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker, ready};
 
+use gmp_executor::held::{Holder, Lot};
 use gmp_executor::{WaitReason, leaf};
 
 use crate::sync::waiters::{Key, Waiters, lock, wake};
@@ -38,6 +39,10 @@ struct State {
     starving: bool,
     /// A waiter was woken and has not looked yet.
     woken: bool,
+    /// Who took it last; for reports of tasks that wait for each other.
+    holder: Holder,
+    /// Where others look the holder up, since somebody waited for the first time.
+    lot: Option<Lot>,
     waiters: Waiters<Note>,
 }
 
@@ -55,14 +60,20 @@ impl Turn {
                 locked: false,
                 starving: false,
                 woken: false,
+                holder: Holder::NOBODY,
+                lot: None,
                 waiters: Waiters::new(),
             }),
         }
     }
 
-    pub(crate) fn try_lock(&self) -> bool {
+    pub(crate) fn try_lock(&self, location: &'static Location<'static>) -> bool {
         let mut state = lock(&self.state);
-        !std::mem::replace(&mut state.locked, true)
+        let free = !state.locked;
+        if free {
+            state.hold(Holder::here(location));
+        }
+        free
     }
 
     pub(crate) fn lock(&self, location: &'static Location<'static>) -> Locking<'_> {
@@ -82,8 +93,27 @@ impl Turn {
 }
 
 impl State {
+    fn hold(&mut self, holder: Holder) {
+        self.locked = true;
+        self.holder = holder;
+        if let Some(lot) = &self.lot {
+            lot.held_by(holder);
+        }
+    }
+
+    /// The number by which the holder is found while somebody waits.
+    fn lot(&mut self) -> u64 {
+        self.lot
+            .get_or_insert_with(|| Lot::new(self.holder))
+            .number()
+    }
+
     #[must_use = "the next one waits"]
     fn unlock(&mut self) -> Option<Waker> {
+        self.holder = Holder::NOBODY;
+        if let Some(lot) = &self.lot {
+            lot.held_by(Holder::NOBODY);
+        }
         if self.starving {
             if let Some((note, waker)) = self.waiters.pop() {
                 note.handed = true;
@@ -126,7 +156,7 @@ impl Future for Locking<'_> {
         let former = match &this.key {
             // In starving mode the lock is never free.
             None if !state.locked => {
-                state.locked = true;
+                state.hold(Holder::here(this.location));
                 return Poll::Ready(());
             }
             None => {
@@ -145,16 +175,18 @@ impl Future for Locking<'_> {
                     if !starved || state.waiters.is_empty() {
                         state.starving = false;
                     }
+                    state.hold(Holder::here(this.location));
                 } else if state.locked {
                     state.woken = false;
                     state.starving |= starved;
                     state.waiters.requeue_front(key, cx.waker());
+                    let lot = state.lot();
                     drop(guard);
-                    leaf::park(WaitReason::MutexLock, this.location);
+                    leaf::park_for(WaitReason::MutexLock, this.location, lot);
                     return Poll::Pending;
                 } else {
                     state.woken = false;
-                    state.locked = true;
+                    state.hold(Holder::here(this.location));
                 }
                 if let Some(key) = this.key.take() {
                     // Its waker was taken when it left the queue.
@@ -163,9 +195,10 @@ impl Future for Locking<'_> {
                 return Poll::Ready(());
             }
         };
+        let lot = state.lot();
         drop(guard);
         drop(former);
-        leaf::park(WaitReason::MutexLock, this.location);
+        leaf::park_for(WaitReason::MutexLock, this.location, lot);
         Poll::Pending
     }
 }
@@ -175,6 +208,9 @@ impl Drop for Locking<'_> {
         let Some(key) = self.key.take() else { return };
         let mut state = lock(&self.turn.state);
         let removed = state.waiters.remove(key);
+        if let Some(lot) = &state.lot {
+            leaf::unpark(WaitReason::MutexLock, lot.number());
+        }
         let waker = if removed.queued {
             None
         } else if removed.note.handed {
@@ -192,6 +228,11 @@ impl Drop for Locking<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn try_lock(turn: &Turn) -> bool {
+        turn.try_lock(Location::caller())
+    }
 
     fn poll(future: &mut Locking<'_>) -> Poll<()> {
         Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
@@ -221,10 +262,10 @@ mod tests {
     #[test]
     fn in_normal_mode_whoever_comes_may_have_the_lock() {
         let turn = Turn::new();
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
         let (mut first, mut second) = (waiting(&turn), waiting(&turn));
         turn.unlock();
-        assert!(turn.try_lock(), "the woken waiter has not looked yet");
+        assert!(try_lock(&turn), "the woken waiter has not looked yet");
         assert!(poll(&mut first).is_pending());
         turn.unlock();
         assert!(poll(&mut second).is_pending(), "behind the first");
@@ -232,7 +273,7 @@ mod tests {
         turn.unlock();
         assert!(poll(&mut second).is_ready());
         turn.unlock();
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
     }
 
     /// Rule R-G-14. Source: sync.Mutex: after 1 ms the lock is handed over, until
@@ -241,38 +282,38 @@ mod tests {
     fn a_waiter_that_loses_for_a_millisecond_is_handed_the_lock() {
         let_a_millisecond_pass();
         let turn = Turn::new();
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
         let (mut first, mut second) = (waiting(&turn), waiting(&turn));
         make_old(&turn, &first);
         make_old(&turn, &second);
         turn.unlock();
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
         assert!(poll(&mut first).is_pending());
         assert!(lock(&turn.state).starving);
         turn.unlock();
-        assert!(!turn.try_lock(), "it is the first waiter's");
+        assert!(!try_lock(&turn), "it is the first waiter's");
         // A newcomer goes to the tail, though it runs and the holder does not yet.
         let mut third = waiting(&turn);
         assert!(poll(&mut first).is_ready());
         turn.unlock();
-        assert!(!turn.try_lock(), "the mode goes on: the second starves too");
+        assert!(!try_lock(&turn), "the mode goes on: the second starves too");
         assert!(poll(&mut second).is_ready());
         turn.unlock();
         assert!(poll(&mut third).is_ready());
         assert!(!lock(&turn.state).starving, "nobody else waits");
         turn.unlock();
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
     }
 
     #[test]
     fn a_short_wait_ends_starving_mode() {
         let_a_millisecond_pass();
         let turn = Turn::new();
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
         let mut first = waiting(&turn);
         make_old(&turn, &first);
         turn.unlock();
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
         assert!(poll(&mut first).is_pending());
         let mut second = waiting(&turn);
         let key = second.key.as_ref().expect("it waits");
@@ -289,7 +330,7 @@ mod tests {
     #[test]
     fn a_waiter_that_goes_away_awake_wakes_the_next() {
         let turn = Turn::new();
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
         let (first, mut second) = (waiting(&turn), waiting(&turn));
         turn.unlock();
         drop(first);
@@ -298,34 +339,34 @@ mod tests {
         let third = waiting(&turn);
         drop(third);
         turn.unlock();
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
     }
 
     #[test]
     fn a_waiter_that_goes_away_with_the_lock_hands_it_on() {
         let_a_millisecond_pass();
         let turn = Turn::new();
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
         let (mut first, mut second) = (waiting(&turn), waiting(&turn));
         make_old(&turn, &first);
         turn.unlock();
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
         assert!(poll(&mut first).is_pending());
         turn.unlock();
         drop(first);
-        assert!(!turn.try_lock(), "handed to the second");
+        assert!(!try_lock(&turn), "handed to the second");
         assert!(poll(&mut second).is_ready());
         turn.unlock();
         // The last to be handed the lock leaves a free one behind.
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
         let mut last = waiting(&turn);
         make_old(&turn, &last);
         turn.unlock();
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
         assert!(poll(&mut last).is_pending());
         turn.unlock();
         drop(last);
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
         turn.unlock();
         assert!(!lock(&turn.state).starving);
     }
@@ -334,14 +375,14 @@ mod tests {
     fn starving_mode_does_not_outlive_the_waiters() {
         let_a_millisecond_pass();
         let turn = Turn::new();
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
         let mut first = waiting(&turn);
         make_old(&turn, &first);
         turn.unlock();
-        assert!(turn.try_lock());
+        assert!(try_lock(&turn));
         assert!(poll(&mut first).is_pending());
         drop(first);
         turn.unlock();
-        assert!(turn.try_lock(), "there is nobody to hand it to");
+        assert!(try_lock(&turn), "there is nobody to hand it to");
     }
 }

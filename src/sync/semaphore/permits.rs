@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll, ready};
 
+use gmp_executor::held::{Holder, Lot};
 use gmp_executor::{WaitReason, leaf};
 
 use crate::sync::waiters::{Key, Waiters, Wakers, lock};
@@ -27,12 +28,28 @@ struct State {
     free: usize,
     closed: bool,
     waiters: Waiters<Wish>,
+    /// Of a lock alone: who has it.
+    held: Option<Held>,
+}
+
+/// For reports of tasks that wait for each other. The permits of a semaphore have
+/// no holder: anybody may add some, and give back what others took.
+#[derive(Debug)]
+struct Held {
+    /// All permits there are.
+    all: usize,
+    /// The one who took some, if nobody else did.
+    sole: Holder,
+    /// Where others look that up, since somebody waited for the first time.
+    lot: Option<Lot>,
 }
 
 #[derive(Debug)]
 struct Wish {
     permits: usize,
     granted: bool,
+    /// Who waits, for the moment when it has what it wants.
+    holder: Holder,
 }
 
 /// Why permits cannot be had at once.
@@ -49,6 +66,23 @@ impl Permits {
                 free,
                 closed: false,
                 waiters: Waiters::new(),
+                held: None,
+            }),
+        }
+    }
+
+    /// The permits of a lock, all of them free: it is known who has some.
+    pub(crate) const fn of_lock(all: usize) -> Permits {
+        Permits {
+            state: Mutex::new(State {
+                free: all,
+                closed: false,
+                waiters: Waiters::new(),
+                held: Some(Held {
+                    all,
+                    sole: Holder::NOBODY,
+                    lot: None,
+                }),
             }),
         }
     }
@@ -61,8 +95,9 @@ impl Permits {
         lock(&self.state).closed
     }
 
+    #[track_caller]
     pub(crate) fn try_acquire(&self, permits: usize) -> Result<(), Refused> {
-        lock(&self.state).take(permits)
+        lock(&self.state).take(permits, Location::caller())
     }
 
     /// Gives `permits` back, or new ones. No more than `limit` are free
@@ -73,6 +108,7 @@ impl Permits {
             return false;
         };
         state.free = free;
+        state.given_back(permits);
         let wakers = state.grant();
         drop(state);
         wakers.wake();
@@ -113,15 +149,50 @@ impl Permits {
 }
 
 impl State {
-    fn take(&mut self, permits: usize) -> Result<(), Refused> {
+    fn take(
+        &mut self,
+        permits: usize,
+        location: &'static Location<'static>,
+    ) -> Result<(), Refused> {
         if self.closed {
             return Err(Refused::Closed);
         }
         if !self.waiters.is_empty() || self.free < permits {
             return Err(Refused::TooFew);
         }
+        if self.held.is_some() {
+            self.hold(Holder::here(location));
+        }
         self.free -= permits;
         Ok(())
+    }
+
+    /// Before permits are taken off the free ones.
+    fn hold(&mut self, holder: Holder) {
+        if let Some(held) = &mut self.held {
+            let first = self.free == held.all;
+            held.set(if first { holder } else { Holder::NOBODY });
+        }
+    }
+
+    /// After permits were added to the free ones.
+    fn given_back(&mut self, permits: usize) {
+        if let Some(held) = &mut self.held {
+            // A writer that became a reader is still there alone. Of two readers
+            // there is no telling which is left.
+            let downgraded = permits + 1 == held.all && permits > 0;
+            if !downgraded {
+                held.set(Holder::NOBODY);
+            }
+        }
+    }
+
+    /// The number by which the holder is found while somebody waits.
+    fn lot(&mut self) -> u64 {
+        let held = self.held.as_mut();
+        held.map_or(0, |held| {
+            held.lot.get_or_insert_with(|| Lot::new(held.sole)).number()
+        })
     }
 
     /// Serves the queue as far as the permits go.
@@ -129,12 +200,23 @@ impl State {
         let mut wakers = Wakers::default();
         while self.waiters.front().is_some_and(|w| w.permits <= self.free) {
             if let Some((wish, waker)) = self.waiters.pop() {
-                self.free -= wish.permits;
                 wish.granted = true;
                 wakers.add(waker);
+                let (permits, holder) = (wish.permits, wish.holder);
+                self.hold(holder);
+                self.free -= permits;
             }
         }
         wakers
+    }
+}
+
+impl Held {
+    fn set(&mut self, sole: Holder) {
+        self.sole = sole;
+        if let Some(lot) = &self.lot {
+            lot.held_by(sole);
+        }
     }
 }
 
@@ -165,22 +247,24 @@ impl Future for Acquire<'_> {
                 let removed = state.waiters.remove(key);
                 return Poll::Ready(removed.note.granted);
             }
-            None => match state.take(this.wanted) {
+            None => match state.take(this.wanted, this.location) {
                 Ok(()) => return Poll::Ready(true),
                 Err(Refused::Closed) => return Poll::Ready(false),
                 Err(Refused::TooFew) => {
                     let wish = Wish {
                         permits: this.wanted,
                         granted: false,
+                        holder: Holder::here(this.location),
                     };
                     this.key = Some(state.waiters.push(Some(cx.waker()), wish));
                     None
                 }
             },
         };
+        let lot = state.lot();
         drop(state);
         drop(former);
-        leaf::park(this.reason, this.location);
+        leaf::park_for(this.reason, this.location, lot);
         Poll::Pending
     }
 }
@@ -192,6 +276,10 @@ impl Drop for Acquire<'_> {
         let removed = state.waiters.remove(key);
         if removed.note.granted {
             state.free += removed.note.permits;
+            state.given_back(removed.note.permits);
+        }
+        if let Some(lot) = state.held.as_ref().and_then(|held| held.lot.as_ref()) {
+            leaf::unpark(self.reason, lot.number());
         }
         // A large wish that is gone may have stood before small ones.
         let wakers = state.grant();

@@ -1,0 +1,233 @@
+//! Who holds what others wait for: the edges of the graph in `cycle.rs`.
+//!
+//! A lock that somebody waits for has a place in this table, a [`Lot`], and keeps
+//! there which task holds it. Places are never freed and have a generation, so the
+//! number in a task's park record may be looked up at any time, by any thread, long
+//! after the lock is gone.
+
+use std::panic::Location;
+use std::ptr;
+
+use crate::leaf::location_of;
+use crate::m;
+use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Mutex, Ordering, lock};
+
+/// A task that holds something, and where it took it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// 0: nobody, or not a task.
+    id: u64,
+    /// The address of its runtime: ids are unique within one.
+    sched: usize,
+    at: Option<&'static Location<'static>>,
+}
+
+impl Holder {
+    /// Nobody who is known.
+    pub const NOBODY: Holder = Holder {
+        id: 0,
+        sched: 0,
+        at: None,
+    };
+
+    /// The running task, at this place of its code.
+    #[inline]
+    pub fn here(at: &'static Location<'static>) -> Holder {
+        let (id, sched) =
+            m::with_current(|m| m.map_or((0, 0), |m| (m.running_id(), m.sched_addr())));
+        Holder {
+            id,
+            sched,
+            at: Some(at),
+        }
+    }
+
+    /// The task's id, if it is one of that runtime.
+    pub(crate) fn id_in(self, sched: usize) -> Option<u64> {
+        (self.id != 0 && self.sched == sched).then_some(self.id)
+    }
+
+    pub(crate) fn at(self) -> Option<&'static Location<'static>> {
+        self.at
+    }
+}
+
+/// The place of one lock in the table, from the first wait for it to its end.
+#[derive(Debug)]
+pub struct Lot {
+    slot: &'static Slot,
+    /// Generation and index, never 0.
+    number: u64,
+}
+
+/// What the table keeps of a lock. One writer at a time: the owner of the lot
+/// writes under a lock of its own.
+#[derive(Debug)]
+struct Slot {
+    /// Even; odd while the other fields change. Higher after each change.
+    version: AtomicU64,
+    number: AtomicU64,
+    id: AtomicU64,
+    sched: AtomicUsize,
+    at: AtomicPtr<Location<'static>>,
+}
+
+/// All slots, by index, and those that are free.
+#[derive(Debug)]
+struct Table {
+    slots: Vec<&'static Slot>,
+    free: Vec<u32>,
+}
+
+static TABLE: Mutex<Table> = Mutex::new(Table {
+    slots: Vec::new(),
+    free: Vec::new(),
+});
+
+/// What a slot said at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sight {
+    pub(crate) holder: Holder,
+    /// Equal versions: nobody took or left the lock in between.
+    pub(crate) version: u64,
+}
+
+impl Slot {
+    fn write(&self, number: u64, holder: Holder) {
+        let version = self.version.load(Ordering::Relaxed); // ord: one writer
+        self.version.store(version + 1, Ordering::Relaxed); // ord: before the fields, which release it
+        self.number.store(number, Ordering::Release); // ord: whoever sees it sees the odd version
+        self.id.store(holder.id, Ordering::Release); // ord: as above
+        self.sched.store(holder.sched, Ordering::Release); // ord: as above
+        let at = holder.at.map_or(ptr::null(), ptr::from_ref).cast_mut();
+        self.at.store(at, Ordering::Release); // ord: as above
+        self.version.store(version + 2, Ordering::Release); // ord: publishes the fields
+    }
+
+    /// None: it changes just now, or it is another lock's by now.
+    fn read(&self, number: u64) -> Option<Sight> {
+        let version = self.version.load(Ordering::Acquire); // ord: the fields of this version
+        let same = self.number.load(Ordering::Acquire) == number; // ord: before the second look
+        let holder = Holder {
+            id: self.id.load(Ordering::Acquire),              // ord: as above
+            sched: self.sched.load(Ordering::Acquire),        // ord: as above
+            at: location_of(self.at.load(Ordering::Acquire)), // ord: as above
+        };
+        let again = self.version.load(Ordering::Relaxed); // ord: not before the fields
+        (same && version == again && version.is_multiple_of(2)).then_some(Sight { holder, version })
+    }
+}
+
+impl Lot {
+    /// A place for a lock that `holder` holds.
+    pub fn new(holder: Holder) -> Lot {
+        let mut table = lock(&TABLE);
+        let index = table.free.pop().unwrap_or_else(|| {
+            table.slots.push(Box::leak(Box::new(Slot {
+                version: AtomicU64::new(0),
+                number: AtomicU64::new(0),
+                id: AtomicU64::new(0),
+                sched: AtomicUsize::new(0),
+                at: AtomicPtr::new(ptr::null_mut()),
+            })));
+            u32::try_from(table.slots.len() - 1).expect("gmp: too many locks")
+        });
+        let slot = table.slots[index as usize];
+        drop(table);
+        let before = slot.number.load(Ordering::Relaxed); // ord: the table's lock
+        let number = ((before >> 32) + 1) << 32 | u64::from(index);
+        slot.write(number, holder);
+        Lot { slot, number }
+    }
+
+    /// What a task that waits for the lock keeps in its park record.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The lock has another holder. Calls do not overlap.
+    #[inline]
+    pub fn held_by(&self, holder: Holder) {
+        self.slot.write(self.number, holder);
+    }
+}
+
+impl Drop for Lot {
+    fn drop(&mut self) {
+        self.held_by(Holder::NOBODY);
+        lock(&TABLE).free.push(self.number as u32);
+    }
+}
+
+/// Who holds the lock with this number; none if it is gone.
+pub(crate) fn sight(number: u64) -> Option<Sight> {
+    let slot = *lock(&TABLE).slots.get(number as u32 as usize)?;
+    // A slot that changes at each look is in use: there is no cycle through it.
+    (0..4).find_map(|_| slot.read(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+
+    use super::{Holder, Lot, sight};
+
+    fn holder(id: u64) -> Holder {
+        Holder {
+            id,
+            sched: 1,
+            at: Some(Location::caller()),
+        }
+    }
+
+    #[test]
+    fn a_number_outlives_its_lock_and_names_no_other() {
+        let first = Lot::new(holder(7));
+        let number = first.number();
+        let seen = sight(number).expect("it is there");
+        assert_eq!(seen.holder.id_in(1), Some(7));
+        assert_eq!(seen.holder.id_in(2), None);
+        first.held_by(holder(8));
+        let again = sight(number).expect("it is there");
+        assert_eq!(again.holder.id_in(1), Some(8));
+        assert_ne!(seen.version, again.version);
+        drop(first);
+        // Other tests take and leave places as well.
+        let others: Vec<Lot> = (0..100).map(|_| Lot::new(Holder::NOBODY)).collect();
+        assert!(
+            others
+                .iter()
+                .all(|lot| lot.number() != number && lot.number() != 0)
+        );
+        let left = sight(number).map_or(Holder::NOBODY, |seen| seen.holder);
+        assert_eq!(left, Holder::NOBODY);
+    }
+
+    /// A reader never puts two holders together.
+    #[test]
+    fn a_look_is_of_one_moment() {
+        let lot = Lot::new(Holder::NOBODY);
+        let number = lot.number();
+        let (one, two) = (
+            holder(1),
+            Holder {
+                sched: 2,
+                ..holder(2)
+            },
+        );
+        let writer = std::thread::spawn(move || {
+            for _ in 0..20_000 {
+                lot.held_by(one);
+                lot.held_by(two);
+            }
+            lot
+        });
+        while !writer.is_finished() {
+            if let Some(seen) = sight(number) {
+                let known = [Holder::NOBODY, one, two];
+                assert!(known.contains(&seen.holder), "{seen:?}");
+            }
+        }
+        drop(writer.join().expect("no panic"));
+    }
+}

@@ -1,0 +1,310 @@
+//! Circles of tasks that wait for each other: which are found, how they are told,
+//! and that nothing else is taken for one.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::channel::oneshot;
+use gmp::runtime::{Builder, Runtime};
+use gmp::sync::{Mutex, RwLock};
+use gmp::task::{AbortHandle, JoinHandle};
+use gmp_profiler::leak::{self, Class, Cycle, Options};
+use gmp_profiler::{Status, Tasks};
+
+fn runtime(procs: usize) -> Runtime {
+    Builder::new().procs(procs).build().expect("a runtime")
+}
+
+/// The circles, when every task waits.
+fn cycles(rt: &Runtime) -> Vec<Cycle> {
+    let waits = |task: &gmp_profiler::TaskInfo| task.status == Status::Waiting;
+    while !Tasks::of(rt.handle()).iter().all(waits) {
+        std::thread::yield_now();
+    }
+    let _entered = rt.handle().enter();
+    leak::cycles()
+}
+
+fn ids(cycle: &Cycle) -> Vec<u64> {
+    cycle.links().iter().map(|link| link.id).collect()
+}
+
+/// Task n locks mutex n, and then the next one, when all have got so far.
+fn philosophers(rt: &Runtime, n: usize) -> Vec<AbortHandle> {
+    let forks: Vec<_> = (0..n).map(|_| Arc::new(Mutex::new(()))).collect();
+    let all = Arc::new(gmp::sync::Barrier::new(n));
+    (0..n)
+        .map(|at| {
+            let (left, right) = (forks[at].clone(), forks[(at + 1) % n].clone());
+            let all = all.clone();
+            let eats = async move {
+                let _left = left.lock().await; // here: left
+                all.wait().await;
+                let _right = right.lock().await; // here: right
+            };
+            rt.spawn(eats).abort_handle()
+        })
+        .collect()
+}
+
+fn line_of(mark: &str) -> usize {
+    let lines = include_str!("cycles.rs").lines();
+    let marked = |line: &str| line.ends_with(&format!("// here: {mark}"));
+    1 + lines.into_iter().position(marked).expect("a mark")
+}
+
+#[test]
+fn locks_taken_in_opposite_orders_are_a_circle_that_is_told() {
+    let rt = runtime(2);
+    let tasks = philosophers(&rt, 2);
+    let found = cycles(&rt);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let mut expected: Vec<u64> = tasks.iter().map(|task| task.id().get()).collect();
+    expected.sort_unstable();
+    assert_eq!(ids(&found[0]), expected);
+
+    let (left, right) = (line_of("left"), line_of("right"));
+    let (file, [a, b]) = (file!(), [expected[0], expected[1]]);
+    let link = |id: u64, next: u64| {
+        format!(
+            "#\tgoroutine {id} waits for sync.Mutex.Lock at {file}:{right}, held by goroutine {next} \
+             since {file}:{left}\n"
+        )
+    };
+    let text = format!(
+        "# cycle: 2 goroutines wait for each other\n{}{}",
+        link(a, b),
+        link(b, a)
+    );
+    assert_eq!(found[0].to_string(), text);
+
+    let _entered = rt.handle().enter();
+    let options = Options::new().retry_for(Duration::ZERO);
+    let report = leak::find(&options).expect_err("two");
+    assert_eq!(report.count(Class::Cycle), 2);
+    assert_eq!(report.cycles(), found);
+    let report = report.to_string();
+    assert!(report.ends_with(&format!("{text}]")), "{report}");
+    let mut dump = Vec::new();
+    gmp_profiler::dump(&mut dump).expect("written");
+    let dump = String::from_utf8(dump).expect("text");
+    assert!(dump.contains(&format!("\n\n{text}")), "{dump}");
+
+    // An abort ends it.
+    tasks[0].abort();
+    assert!(leak::find(&Options::new()).is_ok());
+}
+
+#[test]
+fn three_tasks_are_a_circle_as_well_and_one_behind_it_is_not() {
+    let rt = runtime(2);
+    let tasks = philosophers(&rt, 3);
+    let last = tasks[2].id().get();
+    assert_eq!(cycles(&rt).len(), 1);
+    // It waits for a task of the circle, and nobody waits for it.
+    let lock = Arc::new(Mutex::new(()));
+    let (tx, rx) = oneshot::channel::<JoinHandle<()>>();
+    let behind = rt.spawn(async move {
+        let _kept = lock.lock().await;
+        drop(rx.await.expect("sent").await);
+    });
+    let stuck = rt.spawn(std::future::pending::<()>());
+    tx.send(stuck).unwrap_or_default();
+    let found = cycles(&rt);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].links().len(), 3);
+    assert!(found[0].contains(last) && !found[0].contains(behind.id().get()));
+}
+
+#[test]
+fn tasks_that_join_each_other_are_a_circle() {
+    let rt = runtime(1);
+    let ((tx_a, rx_a), (tx_b, rx_b)) = (oneshot::channel(), oneshot::channel());
+    let joins = |rx: oneshot::Receiver<JoinHandle<()>>| async move {
+        drop(rx.await.expect("sent").await);
+    };
+    let (a, b) = (rt.spawn(joins(rx_a)), rt.spawn(joins(rx_b)));
+    let expected = [a.id().get(), b.id().get()];
+    tx_a.send(b).unwrap_or_default();
+    tx_b.send(a).unwrap_or_default();
+    let found = cycles(&rt);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(ids(&found[0]), expected);
+    let text = found[0].to_string();
+    let first = format!("#\tgoroutine {} waits for join at {}", expected[0], file!());
+    let end = format!(" of goroutine {}\n", expected[1]);
+    assert!(text.contains(&first) && text.contains(&end), "{text}");
+}
+
+#[test]
+fn a_lock_and_a_join_are_a_circle() {
+    let rt = runtime(1);
+    let lock = Arc::new(Mutex::new(()));
+    let inner = lock.clone();
+    let (tx, rx) = oneshot::channel::<JoinHandle<()>>();
+    let stops = rt.spawn(async move {
+        let _kept = lock.lock().await;
+        drop(rx.await.expect("sent").await);
+    });
+    let worker = rt.spawn(async move { drop(inner.lock().await) });
+    let expected = [stops.id().get(), worker.id().get()];
+    // Only a worker that waits already is sure to wait in vain.
+    assert!(cycles(&rt).is_empty());
+    tx.send(worker).unwrap_or_default();
+    let found = cycles(&rt);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(ids(&found[0]), expected);
+}
+
+/// Tells `story` and returns the circles.
+fn told(story: impl Future<Output = ()> + Send + 'static) -> Vec<Cycle> {
+    let rt = runtime(1);
+    drop(rt.spawn(story));
+    cycles(&rt)
+}
+
+#[test]
+fn who_locks_again_what_it_holds_waits_for_itself() {
+    let found = told(async {
+        let lock = Mutex::new(());
+        let _first = lock.lock().await;
+        let _again = lock.lock().await;
+    });
+    assert_eq!(found.len(), 1);
+    let text = found[0].to_string();
+    assert!(
+        text.starts_with("# cycle: a goroutine waits for itself\n"),
+        "{text}"
+    );
+
+    let found = told(async {
+        let lock = Mutex::new(());
+        let _first = lock.try_lock().expect("free");
+        let _again = lock.lock().await;
+    });
+    assert_eq!(found.len(), 1);
+}
+
+#[test]
+fn who_writes_what_it_reads_waits_for_itself() {
+    let found = told(async {
+        let lock = RwLock::new(());
+        let _reads = lock.read().await;
+        let _writes = lock.write().await;
+    });
+    assert_eq!(found.len(), 1);
+    let found = told(async {
+        let lock = RwLock::new(());
+        let writes = lock.write().await;
+        let _reads = gmp::sync::RwLockWriteGuard::downgrade(writes);
+        let _writes = lock.write().await;
+    });
+    assert_eq!(found.len(), 1);
+    // Of two readers either may be the one who never leaves.
+    let found = told(async {
+        let lock = RwLock::new(());
+        let _reads = (lock.read().await, lock.read().await);
+        let _writes = lock.write().await;
+    });
+    assert!(found.is_empty(), "{found:?}");
+}
+
+/// A wait that something else can end as well is no edge.
+#[test]
+fn a_wait_with_a_way_out_is_no_circle() {
+    let found = told(async {
+        let lock = Mutex::new(());
+        let _first = lock.lock().await;
+        let again = gmp::time::timeout(Duration::from_secs(3600), lock.lock());
+        drop(again.await);
+    });
+    assert!(found.is_empty(), "{found:?}");
+    // The lock was tried, given up, and the wait is for something else.
+    let (tx, rx) = oneshot::channel::<()>();
+    let found = told(async move {
+        let lock = Mutex::new(());
+        let _first = lock.lock().await;
+        assert!(lock.lock().now_or_never().is_none());
+        let mut again = Box::pin(lock.lock());
+        let gives_up = std::future::poll_fn(|cx| {
+            assert!(again.as_mut().poll(cx).is_pending());
+            std::task::Poll::Ready(())
+        });
+        gives_up.await;
+        drop(again);
+        rx.await.unwrap_or_default();
+    });
+    assert!(found.is_empty(), "{found:?}");
+    drop(tx);
+}
+
+/// The same for a join that is given up in the poll in which it was tried.
+#[test]
+fn a_join_that_was_given_up_is_no_circle() {
+    let rt = runtime(1);
+    let (tx, rx) = oneshot::channel::<JoinHandle<()>>();
+    let (keep, kept) = oneshot::channel::<()>();
+    let task = rt.spawn(async move {
+        let mut own = rx.await.expect("sent");
+        std::future::poll_fn(|cx| {
+            assert!(own.poll_unpin(cx).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+        drop(own);
+        kept.await.unwrap_or_default();
+    });
+    let abort = task.abort_handle();
+    tx.send(task).unwrap_or_default();
+    let found = cycles(&rt);
+    assert!(found.is_empty(), "{found:?}");
+    drop(keep);
+    abort.abort();
+}
+
+/// Tasks that take four locks in order, always two at a time, and join each other:
+/// at each moment chains of waits stand, and never a circle.
+#[test]
+fn churn_makes_no_circle() {
+    const TASKS: usize = 8;
+    const ROUNDS: usize = 20_000;
+    let rt = runtime(2);
+    let _entered = rt.handle().enter();
+    let locks: Arc<Vec<_>> = Arc::new((0..4).map(|_| Mutex::new(0_u64)).collect());
+    let rounds = Arc::new(AtomicUsize::new(0));
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| {
+            let (locks, rounds) = (locks.clone(), rounds.clone());
+            rt.spawn(async move {
+                let mut at = task;
+                while rounds.fetch_add(1, Ordering::Relaxed) < ROUNDS {
+                    at = (at * 5 + 3) % 6;
+                    let (low, high) = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)][at];
+                    let mut first = locks[low].lock().await;
+                    gmp::task::yield_now().await;
+                    let mut second = locks[high].lock().await;
+                    *first += 1;
+                    *second += 1;
+                    gmp::task::yield_now().await;
+                    drop((first, second));
+                    gmp::spawn(async {}).await.expect("no panic");
+                }
+            })
+        })
+        .collect();
+    let mut looks = 0;
+    while rounds.load(Ordering::Relaxed) < ROUNDS {
+        let found = leak::cycles();
+        assert!(found.is_empty(), "{found:?}");
+        looks += 1;
+    }
+    assert!(looks > 0);
+    for task in tasks {
+        rt.block_on(task).expect("no panic");
+    }
+    let total = locks.iter().map(|lock| *lock.try_lock().expect("free"));
+    assert_eq!(total.sum::<u64>(), 2 * ROUNDS as u64);
+}

@@ -91,14 +91,13 @@ mod steal;
 mod stw;
 #[cfg(not(loom))]
 pub mod suspend;
+#[cfg(not(loom))]
+mod suspects;
 mod sync;
 #[cfg(not(loom))]
 mod syscall;
 #[cfg(not(loom))]
 mod sysmon;
-#[cfg(not(loom))]
-#[cfg(not(loom))]
-mod suspects;
 #[doc(hidden)]
 pub mod testing;
 #[cfg(not(loom))]

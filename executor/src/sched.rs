@@ -22,8 +22,8 @@ use crate::panics::PanicPolicy;
 use crate::park::Note;
 use crate::probe::TaskPanic;
 use crate::registry::Registry;
-use crate::sync::{
 use crate::suspects::Suspects;
+use crate::sync::{
     Arc, AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering, lock,
 };
 
@@ -112,10 +112,10 @@ pub(crate) struct Sched {
     pub(crate) poll_until: AtomicU64,
     pub(crate) grain: Grain,
     pub(crate) turns: Turns,
+    pub(crate) suspects: Suspects,
     // sysmon (sysmon.rs).
     pub(crate) sysmon_waits: AtomicBool,
     pub(crate) sysmon_note: Note,
-    pub(crate) suspects: Suspects,
     pub(crate) handoffs: Counter,
     pub(crate) preemptions: Counter,
     pub(crate) thread_failures: Counter,
@@ -191,11 +191,11 @@ impl Sched {
             poll_until: AtomicU64::new(0),
             grain: Grain::default(),
             turns: Turns::default(),
+            suspects: Suspects::default(),
             sysmon_waits: AtomicBool::new(false),
             sysmon_note: Note::new(),
             handoffs: Counter::default(),
             preemptions: Counter::default(),
-            suspects: Suspects::default(),
             thread_failures: Counter::default(),
             world: Mutex::new(()),
             stop_wanted: AtomicBool::new(false),

@@ -17,6 +17,7 @@ use std::task::{Context, Poll, ready};
 
 use futures::io::{AsyncRead, AsyncReadExt};
 use gmp_profiler::QuitListener;
+use gmp_reactor::Origin;
 use rustix::net::SendFlags;
 use signal_hook_registry::{FORBIDDEN, SigId};
 
@@ -103,7 +104,12 @@ pub fn unix(kind: SignalKind) -> io::Result<Signal> {
     let (near, far) = Std::pair()?;
     far.set_nonblocking(true)?;
     let notes = UnixStream::from_std(near)?;
+    let origin = Origin::here();
     let ring = move || {
+        // A child of fork shares the socket: its signals are not the parent's.
+        if origin.is_elsewhere() {
+            return;
+        }
         // Full is fine: a note waits already. Gone is fine: so is the listener.
         let _ = rustix::net::send(&far, &[1], SendFlags::DONTWAIT);
     };

@@ -20,11 +20,13 @@ use crate::syscall::block_in_place;
 
 /// Runs `future` to its end on this thread and returns its output. A panic of
 /// the future goes on in the caller.
+#[track_caller]
 pub(crate) fn block_on<F: Future>(
     sched: &Arc<Sched>,
     future: F,
     location: &'static Location<'static>,
 ) -> F::Output {
+    sched.assert_here();
     let nested = m::with_current(|m| m.is_some_and(|m| Arc::ptr_eq(&m.sched, sched)));
     if nested {
         return m::with_current(|m| {
@@ -248,6 +250,7 @@ where
         let Some(m) = m.filter(|m| m.attached) else {
             panic!("{CURE}")
         };
+        m.sched.assert_here();
         let goid = ready::count_spawn(&m.sched, Some(m));
         let extra = Extra {
             home: Some(m.shared.clone()),

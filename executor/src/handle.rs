@@ -4,20 +4,19 @@ use std::cell::RefCell;
 use std::io;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::sync::OnceLock;
 
 use gmp_reactor::{Reactor, Source};
 
 use crate::block_on;
 use crate::builder::Builder;
+use crate::fork::Process;
 use crate::g::{Extra, join::JoinHandle};
 use crate::m;
 use crate::metrics::Metrics;
 use crate::ready;
-use crate::runtime::Runtime;
 use crate::sched::Sched;
 use crate::stw;
-use crate::sync::{Arc, Mutex, Weak, lock};
+use crate::sync::{Arc, Weak, lock};
 
 thread_local! {
     static ENTERED: RefCell<Entered> = const { RefCell::new(Entered::new()) };
@@ -46,14 +45,9 @@ impl Entered {
     }
 }
 
-static GLOBAL: OnceLock<Runtime> = OnceLock::new();
-
-/// Every runtime of the process, for whoever wants to see all tasks.
-static RUNTIMES: Mutex<Vec<Weak<Sched>>> = Mutex::new(Vec::new());
-
 /// Lists a runtime that has just started, and forgets those that are gone.
 pub(crate) fn enlist(sched: &Arc<Sched>) {
-    let mut runtimes = lock(&RUNTIMES);
+    let mut runtimes = lock(&Process::here().runtimes);
     runtimes.retain(|sched| sched.strong_count() > 0);
     runtimes.push(Arc::downgrade(sched));
 }
@@ -91,13 +85,15 @@ impl Handle {
             .ok_or(TryCurrentError(()))
     }
 
-    /// The global runtime.
+    /// The global runtime. Each process has its own: in a child of fork it starts
+    /// anew.
     ///
     /// # Panics
     /// If it cannot be started.
     #[track_caller]
     pub fn global() -> Handle {
-        GLOBAL
+        Process::here()
+            .global
             .get_or_init(|| match Builder::new().build() {
                 Ok(runtime) => runtime,
                 Err(error) => panic!(
@@ -112,7 +108,7 @@ impl Handle {
     /// The runtimes of this process that have not shut down, or have tasks left, in
     /// the order in which they started.
     pub fn all() -> Vec<Handle> {
-        let runtimes = lock(&RUNTIMES).clone();
+        let runtimes = lock(&Process::here().runtimes).clone();
         let alive = |sched: &Arc<Sched>| !sched.is_closing() || sched.live_tasks() > 0;
         let runtimes = runtimes.iter().filter_map(Weak::upgrade).filter(alive);
         runtimes.map(Handle::new).collect()
@@ -126,7 +122,7 @@ impl Handle {
     pub(crate) fn now_here() -> u64 {
         match Handle::try_current()
             .ok()
-            .or_else(|| GLOBAL.get().map(|rt| rt.handle().clone()))
+            .or_else(|| Process::here().global.get().map(|rt| rt.handle().clone()))
         {
             Some(handle) => handle.sched.nanotime(),
             None => crate::clock::nanotime(),
@@ -191,6 +187,7 @@ impl Handle {
 
     /// Changes the number of Ps, clamped to 1..=1024, and returns the former
     /// one. The world stops for some microseconds.
+    #[track_caller]
     pub fn set_procs(&self, n: usize) -> usize {
         let n = u32::try_from(n)
             .unwrap_or(u32::MAX)
@@ -206,6 +203,7 @@ impl Handle {
     }
 
     /// A consistent look at the scheduler.
+    #[track_caller]
     pub fn metrics(&self) -> Metrics {
         Metrics::of(&self.sched)
     }

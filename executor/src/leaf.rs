@@ -188,6 +188,7 @@ fn wake_poller(when: u64) {
 pub fn arm(timer: &Timer, when: u64, waker: &Waker) {
     m::with_current(|m| match m {
         Some(m) => {
+            m.sched.assert_here();
             let here = m.with_p(|pp| pp.map(|pp| pp.timers.add(timer, when, waker)));
             match here {
                 // In the default rules an M that has its P looks at its own heap

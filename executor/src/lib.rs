@@ -36,13 +36,15 @@ pub mod cycle;
 #[cfg(not(loom))]
 mod deadlock;
 mod fence;
+#[cfg(not(loom))]
+mod fork;
 mod g;
 #[cfg(not(loom))]
 mod handle;
-mod idle;
-#[cfg(not(loom))]
 #[cfg(not(loom))]
 pub mod held;
+mod idle;
+#[cfg(not(loom))]
 mod injector;
 #[cfg(not(loom))]
 pub mod leaf;
@@ -98,6 +100,7 @@ mod sync;
 mod syscall;
 #[cfg(not(loom))]
 mod sysmon;
+#[cfg(not(loom))]
 #[doc(hidden)]
 pub mod testing;
 #[cfg(not(loom))]

@@ -64,7 +64,9 @@ pub struct ProcMetrics {
 }
 
 impl Metrics {
+    #[track_caller]
     pub(crate) fn of(sched: &Sched) -> Metrics {
+        sched.assert_here();
         let finished = sched.ended_tasks();
         let spawned = finished + sched.live_tasks();
         let (threads, idle_threads, idle_procs) = {

@@ -249,7 +249,9 @@ impl Sched {
 
     /// Arms a timer from a thread without a P: on the heap of P 0, under its
     /// lock, and tells the poller.
+    #[track_caller]
     pub(crate) fn arm_somewhere(self: &Arc<Self>, timer: &Timer, when: u64, waker: &Waker) {
+        self.assert_here();
         let pp = self.p(0);
         pp.timers.add(timer, when, waker);
         // P 0 may be idle, and then its bit is clear.

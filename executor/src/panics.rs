@@ -52,7 +52,8 @@ impl PanicPolicy {
 pub(crate) fn task_panicked(header: &Header, payload: &(dyn Any + Send)) -> bool {
     probe::task_panicked(header, payload);
     // The root of a `block_on`: its panic goes on in the caller.
-    if header.is_system() {
+    // A child of fork is told by its end what it did (fork.rs).
+    if header.is_system() || header.state.load().is_elsewhere() {
         return false;
     }
     // SAFETY: valid while the task is not dead, and it is about to end.
@@ -92,6 +93,10 @@ fn shut_down(header: &Header, sched: &Sched, payload: &(dyn Any + Send)) {
 
 /// The output of a task is dropped where it lies: nobody has read it.
 pub(crate) fn unread(header: &Header, error: &JoinError) {
+    // A copy in a child of fork is not the child's to tell.
+    if header.state.load().is_elsewhere() {
+        return;
+    }
     error.if_untold(|payload| probe::contain(|| tell(&text(header, payload))));
 }
 

@@ -14,6 +14,7 @@ use std::ptr::NonNull;
 use std::task::Context;
 
 use crate::aside;
+use crate::fork;
 use crate::g::refs::Released;
 use crate::g::state::{BeginPoll, EndPoll};
 use crate::g::{Header, ReadyG, TaskRef, join, waker};
@@ -470,6 +471,9 @@ fn in_poll<R>(m: &M, f: impl FnOnce() -> R) -> R {
         .store(tick.wrapping_add(1), Ordering::Relaxed); // ord: sysmon's hint
     m.shared.fence.begin_poll();
     let result = f();
+    if m.sched.is_elsewhere() {
+        fork::returned();
+    }
     if !m.shared.fence.end_poll() {
         m.forget_p();
     }

@@ -24,6 +24,10 @@ use crate::sync::{Arc, lock};
 /// thread's P, else in the injector.
 pub(crate) fn ready(gp: ReadyG) {
     let sched = gp.header().sched;
+    // SAFETY: the task is not dead, so its runtime is there.
+    if unsafe { sched.as_ref() }.is_elsewhere() {
+        return; // nobody will ever run it here
+    }
     m::with_current(|m| match m {
         Some(m) if ptr::eq(Arc::as_ptr(&m.sched), sched.as_ptr()) => ready_here(m, gp),
         _ => ready_from_outside(gp),
@@ -158,6 +162,7 @@ pub(crate) fn inject_glist(
 }
 
 /// Creates a task and makes it runnable (R-G-5).
+#[track_caller]
 pub(crate) fn spawn<F>(
     sched: &Arc<Sched>,
     future: F,
@@ -167,6 +172,7 @@ pub(crate) fn spawn<F>(
 where
     F: Future,
 {
+    sched.assert_here();
     m::with_current(|m| {
         let m = m.filter(|m| Arc::ptr_eq(&m.sched, sched));
         // SAFETY: the running task outlives the call that it makes.

@@ -12,6 +12,14 @@ use crate::{aside, block_on, fence, m, proc, ready};
 
 /// A running scheduler. Dropping it cancels its tasks and waits for its threads;
 /// inside one of its own tasks the end goes on in the background.
+///
+/// # Fork
+/// A child of fork has a copy of the runtime without its threads. There spawning,
+/// `block_on`, timers and this handle's other calls panic and name the cure, and new
+/// sockets are an error; dropping the copy, its sockets and its handles does nothing,
+/// to the parent's least of all. The child may build a runtime of its own, and the
+/// global one starts anew in it; `exec` needs nothing. A child that was forked in a
+/// task must not return from it: it runs what it wants to run and exits.
 pub struct Runtime {
     handle: Handle,
     ended: bool,
@@ -131,6 +139,10 @@ pub(crate) fn close(sched: &Arc<Sched>) {
 }
 
 fn shutdown(sched: &Arc<Sched>, wait: Wait) -> ShutdownReport {
+    // The tasks and threads are the parent's, and stay with it.
+    if sched.is_elsewhere() {
+        return ShutdownReport::default();
+    }
     let finished = |sched: &Sched| sched.ended_tasks();
     let (before, cancelled) = (finished(sched), sched.cancelled.get());
     close(sched);

@@ -7,11 +7,12 @@
 
 use std::time::Duration;
 
-use gmp_reactor::Reactor;
+use gmp_reactor::{Origin, Reactor};
 
 use crate::aside::Turns;
 use crate::clock;
 use crate::deadlock::OnDeadlock;
+use crate::fork;
 use crate::idle::Idle;
 use crate::injector::Injector;
 use crate::m::MShared;
@@ -82,6 +83,8 @@ pub(crate) const CLOSING: u32 = 1;
 pub(crate) const EXITING: u32 = 2;
 
 pub(crate) struct Sched {
+    /// The process that has its threads (fork.rs).
+    origin: Origin,
     pub(crate) config: Config,
     pub(crate) hooks: Hooks,
     allp: Box<[OnceLock<Box<P>>]>,
@@ -161,6 +164,7 @@ impl Sched {
         let now = clock::nanotime();
         let (procs, procs_fixed) = (config.procs, !config.auto_procs);
         let sched = Sched {
+            origin: Origin::here(),
             hooks,
             allp: (0..MAX_PROCS).map(|_| OnceLock::new()).collect(),
             gomaxprocs: AtomicU32::new(procs),
@@ -221,7 +225,24 @@ impl Sched {
         sched
     }
 
+    /// Whether this process is a child of fork and the runtime its parent's.
+    #[inline]
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.origin.is_elsewhere()
+    }
+
+    /// # Panics
+    /// In a child of fork.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn assert_here(&self) {
+        assert!(!self.is_elsewhere(), "{}", fork::CURE);
+    }
+
+    #[track_caller]
     pub(crate) fn lock(&self) -> SchedGuard<'_> {
+        // The net under all other checks: a thread that is not there may hold it.
+        self.assert_here();
         SchedGuard {
             sched: self,
             inner: lock(&self.inner),

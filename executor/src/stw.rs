@@ -28,7 +28,9 @@ pub(crate) struct WorldStopped<'a> {
 }
 
 /// Stops the world; blocks until it stands. A second stopper waits.
+#[track_caller]
 pub(crate) fn stop_the_world(sched: &Arc<Sched>) -> WorldStopped<'_> {
+    sched.assert_here();
     let world = lock(&sched.world);
     // sysmon must not take the stopper's own P in the middle of this.
     let own = m::with_current(|m| {

@@ -18,7 +18,7 @@ pub fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
         }
     }
     m::with_current(|m| match m {
-        Some(m) if !m.curg.get().is_null() => {
+        Some(m) if !m.curg.get().is_null() && !m.sched.is_elsewhere() => {
             enter_syscall(m);
             let _section = Section(m);
             f()

@@ -35,6 +35,7 @@ pub(crate) enum Stop {
     Closed,
     Expired,
     EventError,
+    Elsewhere,
 }
 
 impl From<Stop> for io::Error {
@@ -46,6 +47,10 @@ impl From<Stop> for io::Error {
             Stop::Expired => Self::new(
                 io::ErrorKind::TimedOut,
                 "the deadline of this operation has passed",
+            ),
+            Stop::Elsewhere => Self::other(
+                "this process is a child of fork, and the gmp runtime of this socket is its \
+                 parent's: open the socket in the child, on a runtime that the child has built",
             ),
             Stop::EventError => Self::other(
                 "the system reports an error and nothing else for this descriptor: it cannot be waited for",

@@ -27,6 +27,7 @@
 //! descriptors into non-blocking mode. The executor and the facade do.
 
 mod breaker;
+mod fork;
 mod gate;
 mod keys;
 mod reactor;
@@ -41,6 +42,7 @@ mod behaviour;
 #[cfg(all(test, loom))]
 mod models;
 
+pub use fork::Origin;
 pub use reactor::Reactor;
 pub use source::{Direction, Drained, Expirer, Ready, Source};
 pub use sys::{FixedFd, Registered};

@@ -10,6 +10,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::breaker::{Breaker, Enter};
+use crate::fork::{self, Origin};
 use crate::gate::Stop;
 use crate::keys::Table;
 use crate::source::{Desc, Source};
@@ -24,6 +25,7 @@ pub struct Reactor {
     descs: Lock<Descs>,
     /// How many descriptors the table holds, to be read without its lock.
     sources: AtomicUsize,
+    origin: Origin,
 }
 
 struct Descs {
@@ -51,6 +53,7 @@ impl Reactor {
     /// # Errors
     /// Those of the system: no descriptor or no memory left for the poller.
     pub fn new() -> io::Result<Arc<Self>> {
+        fork::watch()?;
         Ok(Self::over(Poller::new()?))
     }
 
@@ -63,12 +66,16 @@ impl Reactor {
                 closed: false,
             }),
             sources: AtomicUsize::new(0),
+            origin: Origin::here(),
         })
     }
 
     /// Puts a descriptor into the table and registers it. On an error both are
     /// as before.
     pub(crate) fn add(self: &Arc<Self>, fd: Fd) -> io::Result<Source> {
+        if self.is_elsewhere() {
+            return Err(Stop::Elsewhere.into());
+        }
         let desc = {
             let mut descs = self.descs.lock();
             if descs.closed {
@@ -163,9 +170,17 @@ impl Reactor {
     /// Go's `netpollBreak`.
     #[doc(alias = "netpollBreak")]
     pub fn wake(&self) {
-        if self.breaker.request() {
+        if !self.is_elsewhere() && self.breaker.request() {
             self.poller.notify();
         }
+    }
+
+    /// Whether it belongs to the parent of this process. Kernel and parent share it
+    /// with us, so nothing here touches it then: registrations and waits fail, and
+    /// the end of a source changes nothing.
+    #[inline]
+    pub fn is_elsewhere(&self) -> bool {
+        self.origin.is_elsewhere()
     }
 
     /// How many descriptors are registered now: one relaxed load, to decide

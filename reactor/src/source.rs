@@ -180,7 +180,8 @@ impl Source {
     /// # Errors
     /// Those of `op`, `TimedOut` when the direction's deadline has passed
     /// (then `op` does not run), an error of kind `Other` after
-    /// [`Reactor::close`].
+    /// [`Reactor::close`], or where it would have to wait in a child of fork for a
+    /// descriptor of its parent.
     pub fn poll_io<R>(
         &self,
         dir: Direction,
@@ -304,6 +305,9 @@ impl Source {
         seat: Seat<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.reactor.is_elsewhere() {
+            return Poll::Ready(Err(Stop::Elsewhere.into()));
+        }
         let lane = self.desc.lane(dir);
         match lane.slot.park(seat, cx.waker(), &lane.gate) {
             Ok(Park::LookAgain) => Poll::Ready(Ok(())),
@@ -363,6 +367,10 @@ impl Source {
 
 impl Drop for Source {
     fn drop(&mut self) {
+        // The parent waits for events of the same file.
+        if self.reactor.is_elsewhere() {
+            return;
+        }
         {
             let mut armed = self.desc.armed.lock();
             *armed = false;
@@ -434,7 +442,9 @@ impl Future for Ready<'_> {
 
 impl Drop for Ready<'_> {
     fn drop(&mut self) {
-        if let Some(key) = self.key {
+        if let Some(key) = self.key
+            && !self.source.reactor.is_elsewhere()
+        {
             self.source.desc.lane(self.dir).slot.stand_up(key);
         }
     }

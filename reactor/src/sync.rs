@@ -16,6 +16,12 @@ mod imp {
     pub(crate) use loom::sync::{Mutex, MutexGuard};
 }
 
+/// Words of the process, which no model has more than one of.
+pub(crate) mod process {
+    pub(crate) use std::sync::atomic::Ordering::Relaxed;
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32};
+}
+
 pub(crate) use imp::{AtomicU64, AtomicUsize, Ordering};
 
 /// A mutex that knows no poison: every critical section of this crate is a few

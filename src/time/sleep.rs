@@ -1,11 +1,13 @@
 //! One timer as a future.
 
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use gmp_executor::{WaitReason, leaf};
+use gmp_reactor::Origin;
 use gmp_timers::{FOREVER, Timer};
 
 use super::Instant;
@@ -47,6 +49,8 @@ pub struct Sleep {
     /// Nanoseconds of the runtime's clock.
     when: u64,
     state: State,
+    /// Where it was armed.
+    origin: Origin,
     location: &'static Location<'static>,
 }
 
@@ -63,6 +67,7 @@ impl Sleep {
             timer: Timer::new(),
             when,
             state: State::New,
+            origin: Origin::here(),
             location,
         }
     }
@@ -85,9 +90,23 @@ impl Sleep {
 
     pub(super) fn reset_to(&mut self, when: u64) {
         self.when = when;
+        if self.origin.is_elsewhere() {
+            self.start_anew();
+        }
         // A timer that fires at this very moment is not moved: its sleep starts
         // anew, or it would be over before its new time.
         if self.state != State::Armed || !leaf::move_timer(&self.timer, when) {
+            self.state = State::New;
+        }
+    }
+
+    /// In a child of fork: the timer is in a heap of the parent's, which nobody looks
+    /// at here and whose locks may be held for ever.
+    #[cold]
+    fn start_anew(&mut self) {
+        let _of_the_parent = ManuallyDrop::new(std::mem::take(&mut self.timer));
+        self.origin = Origin::here();
+        if self.state == State::Armed {
             self.state = State::New;
         }
     }
@@ -105,6 +124,9 @@ impl Sleep {
             return Poll::Ready(());
         }
         ready!(leaf::poll_check(cx));
+        if self.origin.is_elsewhere() {
+            self.start_anew();
+        }
         match self.state {
             State::New => {
                 if self.when < FOREVER && leaf::is_due(self.when) {

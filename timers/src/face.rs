@@ -203,7 +203,9 @@ mod pool {
     static POOL: std::sync::Mutex<Vec<&'static Face>> = std::sync::Mutex::new(Vec::new());
 
     pub(super) fn take() -> Option<&'static Face> {
-        POOL.lock().ok()?.pop()
+        // Whoever finds it locked makes a new one: in a child of fork the owner of the
+        // lock may not exist.
+        POOL.try_lock().ok()?.pop()
     }
 
     pub(super) fn put(face: &'static Face) {

@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker, ready};
 
+use crate::fork;
 use crate::leaf;
 use crate::probe::{self, WaitReason};
 use crate::ready as enqueue;
@@ -257,6 +258,11 @@ impl<T> Future for JoinHandle<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(leaf::poll_check(cx));
         let snapshot = self.header().state.load();
+        assert!(
+            snapshot.is_dead() || !snapshot.is_elsewhere(),
+            "{}",
+            fork::CURE
+        );
         if !snapshot.is_dead() && self.register(snapshot, cx.waker()) {
             leaf::park_on(WaitReason::Join, Location::caller(), self.header().goid);
             return Poll::Pending;
@@ -274,15 +280,15 @@ impl<T> Drop for JoinHandle<T> {
             // SAFETY: not published to a completing M, so the slot is ours.
             drop(unsafe { header.join_waker.replace(None) });
         }
+        if !before.is_dead() {
+            leaf::unpark(WaitReason::Join, header.goid);
+        }
         if before.is_dead() {
             // SAFETY: the task is dead and left its output to the handle.
             unsafe { (header.vtable.drop_output)(self.task) };
         }
         // SAFETY: this handle's count passes to the reference.
         drop(unsafe { TaskRef::from_counted(self.task) });
-        if !before.is_dead() {
-            leaf::unpark(WaitReason::Join, header.goid);
-        }
     }
 }
 

@@ -23,9 +23,13 @@
 //! * `PREEMPT_STOP`: at its next safe-point a running task parks as Preempted.
 //! * `JOIN_INTEREST`, `JOIN_WAKER`: see `join.rs`.
 //!
+//! The highest byte is fixed at spawn: the process that the task belongs to.
+//!
 //! Every wake writes, even when there is nothing to do: the poll that follows
 //! must see what the waker did before, and only a read-modify-write of the same
 //! word carries that.
+
+use gmp_reactor::Origin;
 
 use crate::mutant::{self, Mutant};
 use crate::sync::{AtomicU32, Ordering};
@@ -43,6 +47,8 @@ const DEFER: u32 = 0x8000;
 const JOIN_INTEREST: u32 = 0x1_0000;
 const JOIN_WAKER: u32 = 0x2_0000;
 const PREEMPT_STOP: u32 = 0x4_0000;
+/// Which process the task belongs to (fork.rs), from this bit on.
+const ORIGIN: u32 = 24;
 
 /// The word. No bit of it leaves this file.
 pub(crate) struct State(AtomicU32);
@@ -92,7 +98,8 @@ pub(crate) enum EndPoll {
 impl State {
     /// A task that is about to be queued for the first time, with a handle.
     pub(crate) fn new() -> State {
-        State(AtomicU32::new(RUNNABLE | JOIN_INTEREST))
+        let origin = u32::from(Origin::here().low_bits()) << ORIGIN;
+        State(AtomicU32::new(RUNNABLE | JOIN_INTEREST | origin))
     }
 
     pub(crate) fn load(&self) -> Snapshot {
@@ -353,6 +360,10 @@ impl Snapshot {
     }
     pub(crate) fn has_join_waker(self) -> bool {
         self.0 & JOIN_WAKER != 0
+    }
+    /// Whether this process is a child of fork, and the task its parent's.
+    pub(crate) fn is_elsewhere(self) -> bool {
+        self.0 >> ORIGIN != u32::from(Origin::here().low_bits())
     }
     fn will_be_polled(self) -> bool {
         self.status() == RUNNABLE || self.0 & NOTIFIED != 0

@@ -19,6 +19,7 @@
 mod growth;
 mod options;
 mod report;
+mod whole;
 
 use std::borrow::Borrow;
 use std::thread;
@@ -34,6 +35,7 @@ pub use gmp_executor::cycle::{Cycle, Link};
 pub use self::growth::{Growth, growth};
 pub use self::options::Options;
 pub use self::report::{Leak, Report};
+pub use self::whole::{verify_at_exit, verify_main};
 
 /// How certain it is that a task has leaked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

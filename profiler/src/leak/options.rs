@@ -23,6 +23,7 @@ pub struct Options {
     ids: HashSet<u64>,
     pub(super) patience: Duration,
     pub(super) only_proven: bool,
+    pub(super) run_on_failure: bool,
     cleanup: Option<Cleanup>,
 }
 
@@ -61,6 +62,7 @@ impl Options {
             ids: HashSet::new(),
             patience: Duration::from_millis(500),
             only_proven: false,
+            run_on_failure: false,
             cleanup: None,
         }
     }
@@ -114,6 +116,12 @@ impl Options {
     /// [`Class::Unreachable`](super::Class::Unreachable).
     pub fn only_proven(mut self) -> Options {
         self.only_proven = true;
+        self
+    }
+
+    /// [`verify_main`](super::verify_main) looks though the run has failed.
+    pub fn run_on_failure(mut self) -> Options {
+        self.run_on_failure = true;
         self
     }
 

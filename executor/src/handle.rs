@@ -1,49 +1,20 @@
 //! `Handle`: the way to a runtime from anywhere, and the global runtime.
 
-use std::cell::RefCell;
 use std::io;
-use std::marker::PhantomData;
 use std::panic::Location;
 
 use gmp_reactor::{Reactor, Source};
 
 use crate::block_on;
 use crate::builder::Builder;
+use crate::enter;
 use crate::fork::Process;
 use crate::g::{Extra, join::JoinHandle};
-use crate::m;
 use crate::metrics::Metrics;
 use crate::ready;
 use crate::sched::Sched;
 use crate::stw;
 use crate::sync::{Arc, Weak, lock};
-
-thread_local! {
-    static ENTERED: RefCell<Entered> = const { RefCell::new(Entered::new()) };
-}
-
-/// The runtimes that this thread has entered, each with the number of its guard.
-struct Entered {
-    handles: Vec<(u64, Handle)>,
-    next: u64,
-}
-
-impl Entered {
-    const fn new() -> Entered {
-        Entered {
-            handles: Vec::new(),
-            next: 0,
-        }
-    }
-
-    /// Calls `f` with this thread's list. None: the thread is about to end and
-    /// its list is gone; a destructor of another thread-local is asking.
-    fn with<R>(f: impl FnOnce(&mut Entered) -> R) -> Option<R> {
-        ENTERED
-            .try_with(|entered| f(&mut entered.borrow_mut()))
-            .ok()
-    }
-}
 
 /// Lists a runtime that has just started, and forgets those that are gone.
 pub(crate) fn enlist(sched: &Arc<Sched>) {
@@ -64,8 +35,9 @@ impl Handle {
         Handle { sched }
     }
 
-    /// The runtime of this thread: the one whose task runs here, else the one
-    /// that was entered, else the global one, which is started on first use.
+    /// The runtime of this thread: the one that the task which runs here has
+    /// entered, else the task's own; outside of tasks the one that was entered, else
+    /// the global one, which is started on first use.
     ///
     /// # Panics
     /// If the global runtime is needed and cannot be started (`GMP_PROCS` is not
@@ -80,9 +52,7 @@ impl Handle {
     /// # Errors
     /// If no task runs here and no runtime was entered.
     pub fn try_current() -> Result<Handle, TryCurrentError> {
-        m::with_current(|m| m.map(|m| Handle::new(m.sched.clone())))
-            .or_else(|| Entered::with(|e| e.handles.last().map(|(_, h)| h.clone())).flatten())
-            .ok_or(TryCurrentError(()))
+        enter::current().ok_or(TryCurrentError(()))
     }
 
     /// The global runtime. Each process has its own: in a child of fork it starts
@@ -165,21 +135,6 @@ impl Handle {
         block_on::block_on(&self.sched, future, Location::caller())
     }
 
-    /// Makes this the thread's runtime until the guard is dropped. Does nothing
-    /// in the destructors of a thread that ends.
-    pub fn enter(&self) -> EnterGuard<'_> {
-        let id = Entered::with(|entered| {
-            entered.next += 1;
-            entered.handles.push((entered.next, self.clone()));
-            entered.next
-        });
-        EnterGuard {
-            id,
-            runtime: PhantomData,
-            not_send: PhantomData,
-        }
-    }
-
     /// How many Ps the runtime has.
     pub fn procs(&self) -> usize {
         self.sched.procs() as usize
@@ -258,30 +213,6 @@ impl std::fmt::Display for TryCurrentError {
 
 impl std::error::Error for TryCurrentError {}
 
-/// Leaves a runtime when dropped; see [`Handle::enter`]. Guards may be dropped in
-/// any order; the latest that is left counts.
-#[derive(Debug)]
-pub struct EnterGuard<'a> {
-    id: Option<u64>,
-    runtime: PhantomData<&'a Handle>,
-    // The list belongs to this thread.
-    not_send: PhantomData<*const ()>,
-}
-
-impl Drop for EnterGuard<'_> {
-    fn drop(&mut self) {
-        let left = Entered::with(|entered| {
-            let at = entered
-                .handles
-                .iter()
-                .rposition(|(id, _)| Some(*id) == self.id)?;
-            Some(entered.handles.remove(at))
-        });
-        // The last handle of a runtime may end here: outside the borrow.
-        drop(left);
-    }
-}
-
 /// Spawns a task: on the runtime of this thread, else on the global one.
 #[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
@@ -289,9 +220,5 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let location = Location::caller();
-    match m::with_current(|m| m.map(|m| m.sched.clone())) {
-        Some(sched) => ready::spawn(&sched, future, location, None),
-        None => ready::spawn(Handle::current().sched(), future, location, None),
-    }
+    ready::spawn(Handle::current().sched(), future, Location::caller(), None)
 }

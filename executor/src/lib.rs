@@ -35,9 +35,13 @@ mod conformance;
 pub mod cycle;
 #[cfg(not(loom))]
 mod deadlock;
+#[cfg(not(loom))]
+mod enter;
 mod fence;
 #[cfg(not(loom))]
 mod fork;
+#[cfg(not(loom))]
+mod futures_spawn;
 mod g;
 #[cfg(not(loom))]
 mod handle;
@@ -92,9 +96,9 @@ mod steal;
 #[cfg(not(loom))]
 mod stw;
 #[cfg(not(loom))]
-pub mod suspend;
-#[cfg(not(loom))]
 mod suspects;
+#[cfg(not(loom))]
+pub mod suspend;
 mod sync;
 #[cfg(not(loom))]
 mod syscall;
@@ -112,8 +116,9 @@ pub mod virtual_time;
 pub use crate::{
     block_on::spawn_local,
     builder::Builder,
+    enter::EnterGuard,
     g::join::{AbortHandle, Id, JoinError, JoinHandle},
-    handle::{EnterGuard, Handle, TryCurrentError, spawn},
+    handle::{Handle, TryCurrentError, spawn},
     metrics::{Metrics, ProcMetrics},
     panics::PanicPolicy,
     probe::{TaskPanic, WaitReason},

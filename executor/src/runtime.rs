@@ -3,8 +3,9 @@
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
+use crate::enter::EnterGuard;
 use crate::g::join::JoinHandle;
-use crate::handle::{EnterGuard, Handle};
+use crate::handle::Handle;
 use crate::sched::{CLOSING, EXITING, OPEN, Sched};
 use crate::sync::{Arc, Ordering};
 use crate::syscall::block_in_place;

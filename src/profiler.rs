@@ -13,7 +13,7 @@
 
 pub use gmp_profiler::{
     CatchPanic, PanicReport, ParseSigQuitError, Profile, SigQuit, Status, StillRunning, Suspended,
-    TaskInfo, Tasks, WaitReason, Waiting, catch_panic, dump, leak, num_tasks, on_sigquit,
+    TaskInfo, Tasks, WaitReason, Waiting, catch_panic, dump, labels, leak, num_tasks, on_sigquit,
     set_panic_reporter, snapshot, stack, stack_all, suspend, tasks, waiting,
 };
 #[cfg(feature = "tower")]

@@ -254,6 +254,7 @@ where
         let goid = ready::count_spawn(&m.sched, Some(m));
         let extra = Extra {
             home: Some(m.shared.clone()),
+            labels: m.labels(),
             ..Extra::default()
         };
         let (handle, gp, reference) =

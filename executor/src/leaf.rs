@@ -14,7 +14,7 @@ use gmp_timers::{Reset, Timer};
 
 use crate::clock;
 use crate::handle::Handle;
-use crate::m::{self, YieldAs};
+use crate::m::{self, M, YieldAs};
 use crate::preempt;
 use crate::probe::{Leaf, WaitReason};
 
@@ -68,13 +68,32 @@ pub(crate) fn park_on(reason: WaitReason, location: &'static Location<'static>, 
                 reason,
                 location: Some(location),
                 target,
+                labels: Some(m.labels()),
             });
         }
     });
 }
 
-/// Gives the running task a set of labels, by its number in a table of the
-/// caller's; its children inherit it. Returns the former one.
+/// The set of labels that the running task has just now; 0: none.
+pub fn labels() -> u16 {
+    m::with_current(|m| m.map_or(0, M::labels))
+}
+
+/// The running task is about to wait for something that gmp does not know, under
+/// these labels. What a leaf of ours noted stays.
+pub fn wait_labels(labels: u16) {
+    m::with_current(|m| {
+        if let Some(m) = m {
+            let mut leaf = m.leaf.get();
+            leaf.labels.get_or_insert(labels);
+            m.leaf.set(leaf);
+        }
+    });
+}
+
+/// Gives the running task a set of labels until its poll ends, by its number in a
+/// table of the caller's; what it spawns meanwhile inherits it for good. Returns
+/// the former one.
 pub fn set_labels(labels: u16) -> u16 {
     m::with_current(|m| {
         // SAFETY: the running task outlives the call that it makes.

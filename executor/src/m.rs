@@ -269,6 +269,13 @@ impl M {
         unsafe { self.curg.get().as_ref() }.map_or(0, |header| header.goid)
     }
 
+    /// The labels of the task in its poll, at this moment.
+    #[inline]
+    pub(crate) fn labels(&self) -> u16 {
+        // SAFETY: as above.
+        unsafe { self.curg.get().as_ref() }.map_or(0, |header| header.park.labels())
+    }
+
     /// What tells this runtime from others.
     #[inline]
     pub(crate) fn sched_addr(&self) -> usize {

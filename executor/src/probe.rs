@@ -99,7 +99,8 @@ pub(crate) struct ParkRecord {
     target: AtomicU64,
     location: AtomicPtr<Location<'static>>,
     since_ms: AtomicU32,
-    /// The interned set of labels, inherited by children (R-G-5); 0: none.
+    /// The interned set of labels that whoever parks or spawns has just now,
+    /// inherited by children (R-G-5); 0: none. A poll begins with the task's own.
     labels: AtomicU16,
     reason: AtomicU8,
     /// How its last poll went: bits below.
@@ -136,6 +137,9 @@ impl ParkRecord {
         self.location.store(location, Ordering::Relaxed); // ord: published by edge 3
         self.target.store(leaf.target, Ordering::Relaxed); // ord: as above
         self.reason.store(leaf.reason as u8, Ordering::Relaxed); // ord: as above
+        if let Some(labels) = leaf.labels {
+            self.set_labels(labels);
+        }
         self.since_ms.store(since_ms, Ordering::Relaxed); // ord: as above
     }
 
@@ -238,6 +242,8 @@ pub(crate) struct Leaf {
     pub(crate) reason: WaitReason,
     pub(crate) location: Option<&'static Location<'static>>,
     pub(crate) target: u64,
+    /// The labels that it was called with; none: those of the task itself.
+    pub(crate) labels: Option<u16>,
 }
 
 impl Leaf {
@@ -245,6 +251,7 @@ impl Leaf {
         reason: WaitReason::Foreign,
         location: None,
         target: 0,
+        labels: None,
     };
 }
 

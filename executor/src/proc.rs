@@ -372,6 +372,10 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
     m.self_wake.set(false);
     m.yield_as.set(YieldAs::No);
     m.leaf.set(Leaf::NONE);
+    if header.park.labels() != 0 {
+        // It shows those of its last wait.
+        header.park.set_labels(header.own_labels());
+    }
     let gave_way = header.park.gave_way();
     m.progress.begin(gave_way);
     m.shared.goid.store(header.goid, Ordering::Relaxed); // ord: for people

@@ -187,6 +187,8 @@ where
         } else {
             count_spawn(sched, m)
         };
+        let labels = parent.map_or(0, |g| g.park.labels());
+        let extra = with_labels(extra, labels);
         let birth = Birth {
             sched: sched_ptr(sched),
             goid,
@@ -195,10 +197,7 @@ where
             extra,
         };
         let task = cell::allocate(future, birth);
-        if let Some(labels) = parent
-            .map(|g| g.park.labels())
-            .filter(|&labels| labels != 0)
-        {
+        if labels != 0 {
             // SAFETY: just allocated.
             unsafe { task.as_ref() }.park.set_labels(labels);
         }
@@ -229,6 +228,14 @@ where
     })
 }
 
+/// The rare properties of a task that inherits these labels.
+fn with_labels(mut extra: Option<Box<Extra>>, labels: u16) -> Option<Box<Extra>> {
+    if labels != 0 {
+        extra.get_or_insert_default().labels = labels;
+    }
+    extra
+}
+
 /// Creates a task that only `home` may poll. It is neither counted nor queued:
 /// the caller, on the home thread, runs it.
 pub(crate) fn spawn_at_home<F: Future>(
@@ -239,6 +246,7 @@ pub(crate) fn spawn_at_home<F: Future>(
     goid: u64,
     parent: u64,
 ) -> (JoinHandle<F::Output>, ReadyG, TaskRef) {
+    let labels = extra.labels;
     let birth = Birth {
         sched: sched_ptr(sched),
         goid,
@@ -247,6 +255,8 @@ pub(crate) fn spawn_at_home<F: Future>(
         extra: Some(Box::new(extra)),
     };
     let task = cell::allocate(future, birth);
+    // SAFETY: just allocated.
+    unsafe { task.as_ref() }.park.set_labels(labels);
     // SAFETY: alive: it was just allocated.
     let reference = unsafe { TaskRef::new(task) };
     // SAFETY: allocated with this output; its first handle is this one.

@@ -5,12 +5,13 @@ use gmp_executor::snapshot::TaskInfo;
 use crate::groups;
 
 /// One line for each group of tasks: creator, function, and the state with the
-/// place of the wait.
+/// labels and the place of the wait.
 pub(crate) fn text(tasks: &[TaskInfo]) -> String {
     let line = |group: groups::Group| {
         let [leaf, root] = &group.frames;
         let created = format!("{} ({}:{})", root.function, root.at.file(), root.at.line());
-        let waits = format!("[{}] {}:{}", group.state, leaf.at.file(), leaf.at.line());
+        let (state, labels) = (&group.state, group.labels);
+        let waits = format!("[{state}]{labels} {}:{}", leaf.at.file(), leaf.at.line());
         format!(
             "{};{};{} {}\n",
             plain(&created),

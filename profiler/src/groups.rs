@@ -9,11 +9,13 @@ use std::ptr;
 use gmp_executor::snapshot::TaskInfo;
 
 use crate::frames::{self, Frame};
+use crate::labels::Labels;
 
-/// Tasks in one state at one place, created at one place.
+/// Tasks in one state at one place, created at one place, with the same labels.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) state: String,
+    pub(crate) labels: Labels,
     /// The leaf first.
     pub(crate) frames: [Frame; 2],
     pub(crate) count: u64,
@@ -35,10 +37,12 @@ pub(crate) fn groups(tasks: &[TaskInfo]) -> Vec<Group> {
             frames::function(task),
             frames::place(task),
             task.spawned_at,
+            task.labels,
         );
         let at = *places.entry(key).or_insert_with_key(|key| {
             found.push(Group {
                 state: key.0.clone().into_owned(),
+                labels: Labels::of(task),
                 frames: frames::frames(task),
                 count: 0,
                 waiting_ms: 0,
@@ -70,7 +74,11 @@ pub(crate) fn text(tasks: &[TaskInfo]) -> String {
         for frame in &group.frames {
             let _ = write!(text, " {:#x}", address(frame.at));
         }
-        let _ = writeln!(text, "\n# labels: {{\"state\":{:?}}}", group.state);
+        let _ = write!(text, "\n# labels: {{\"state\":{:?}", group.state);
+        for (key, value) in group.labels.iter() {
+            let _ = write!(text, ", {key:?}:{value:?}");
+        }
+        text.push_str("}\n");
         for frame in &group.frames {
             let Frame { function, at } = frame;
             let _ = writeln!(

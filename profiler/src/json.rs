@@ -6,6 +6,7 @@ use std::panic::Location;
 use gmp_executor::WaitReason;
 use gmp_executor::snapshot::TaskInfo;
 
+use crate::labels::Labels;
 use crate::tasks::Taken;
 use crate::{frames, waiting};
 
@@ -49,7 +50,16 @@ fn object(out: &mut String, task: &TaskInfo) {
         }
         _ => out.push_str("null"),
     }
-    out.push_str(",\"location\":");
+    out.push_str(",\"labels\":{");
+    for (at, (key, value)) in Labels::of(task).iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        string(out, key);
+        out.push(':');
+        string(out, value);
+    }
+    out.push_str("},\"location\":");
     place(out, task.location);
     out.push_str(",\"spawned_at\":");
     place(out, Some(task.spawned_at));

@@ -10,6 +10,7 @@ mod folded;
 mod frames;
 mod groups;
 mod json;
+pub mod labels;
 pub mod leak;
 mod pprof;
 mod profile;

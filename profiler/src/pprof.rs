@@ -103,15 +103,26 @@ pub(crate) fn encode(tasks: &[TaskInfo], taken: &Taken, count: &str) -> Vec<u8> 
             let function = functions.of((function, at.file()));
             locations.of((function, at.line()))
         });
-        let (key, state) = (strings.of("state".to_owned()), strings.of(group.state));
+        let state = [("state".to_owned(), group.state)];
+        let own = group
+            .labels
+            .iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let labels: Vec<_> = state
+            .into_iter()
+            .chain(own)
+            .map(|(key, value)| (strings.of(key), strings.of(value)))
+            .collect();
         profile.message(2, |sample| {
             sample.packed(1, &stack);
             let wait = group.waiting_ms.saturating_mul(1_000_000);
             sample.packed(2, &[group.count, wait, group.bytes]);
-            sample.message(3, |label| {
-                label.number(1, key);
-                label.number(2, state);
-            });
+            for (key, value) in labels {
+                sample.message(3, |label| {
+                    label.number(1, key);
+                    label.number(2, value);
+                });
+            }
         });
     }
     // The mapping claims that all is symbolized, or pprof would look for the

@@ -86,6 +86,12 @@ impl Tasks {
         self.tasks.retain(keep);
     }
 
+    /// The same without labels, for readers that know those of Go before 1.27 alone.
+    pub fn without_labels(mut self) -> Tasks {
+        self.tasks.iter_mut().for_each(|task| task.labels = 0);
+        self
+    }
+
     /// Go's text form, `debug=2`: one block for each task, which readers of Go's
     /// dumps understand. For those that only know the endings of Go's own files,
     /// such as panicparse, `sed 's/\.rs:/.rs.go:/'` lends them one.
@@ -101,7 +107,7 @@ impl Tasks {
 
     /// A profile for `go tool pprof` and whatever else reads its format, not
     /// compressed. Sample types: `goroutine` (count), `wait` (nanoseconds) and
-    /// `space` (bytes); each sample has a label `state`.
+    /// `space` (bytes); each sample has a label `state`, and those of its tasks.
     pub fn pprof(&self) -> Vec<u8> {
         pprof::encode(&self.tasks, &self.taken, "goroutine")
     }

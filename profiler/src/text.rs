@@ -8,6 +8,7 @@ use std::fmt::Write;
 use gmp_executor::snapshot::TaskInfo;
 
 use crate::frames;
+use crate::labels::Labels;
 
 /// One task: header, where it waits, who created it.
 pub(crate) fn block(task: &TaskInfo) -> String {
@@ -45,9 +46,15 @@ pub(crate) fn all(tasks: &[TaskInfo]) -> String {
     tasks.iter().map(block).collect::<Vec<_>>().join("\n")
 }
 
-/// `goroutine 7 [IO wait, 3 minutes, locked to thread]:`
+/// `goroutine 7 [IO wait, 3 minutes, locked to thread] {tenant: a}:`
 pub(crate) fn header(task: &TaskInfo) -> String {
-    format!("goroutine {} [{}]:", task.id, frames::brackets(task))
+    let labels = Labels::of(task);
+    let space = if labels.is_empty() { "" } else { " " };
+    format!(
+        "goroutine {} [{}]{space}{labels}:",
+        task.id,
+        frames::brackets(task)
+    )
 }
 
 #[cfg(test)]

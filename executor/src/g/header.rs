@@ -41,6 +41,8 @@ pub(crate) struct Header {
 #[derive(Default)]
 pub(crate) struct Extra {
     pub(crate) name: Option<Box<str>>,
+    /// The labels that it inherited: each of its polls begins with them.
+    pub(crate) labels: u16,
     /// The only M that may poll this task (R-P-11).
     pub(crate) home: Option<Arc<MShared>>,
     /// A task of the runtime itself: not counted, not shown (R-G-15).
@@ -68,6 +70,11 @@ pub(crate) struct VTable {
 impl Header {
     pub(crate) fn name(&self) -> Option<&str> {
         self.extra.as_ref().and_then(|extra| extra.name.as_deref())
+    }
+
+    /// The labels that its polls begin with.
+    pub(crate) fn own_labels(&self) -> u16 {
+        self.extra.as_ref().map_or(0, |extra| extra.labels)
     }
 
     pub(crate) fn home(&self) -> Option<&Arc<MShared>> {

@@ -10,6 +10,7 @@ use gmp_executor::snapshot::{Status, TaskInfo};
 use gmp_executor::{Handle, WaitReason};
 
 use crate::frames;
+use crate::labels::Labels;
 use crate::tasks::Tasks;
 
 /// The options of goleak, as far as tasks have what they ask for.
@@ -46,6 +47,7 @@ enum Ignored {
     Any(String),
     CreatedBy(String),
     Waits(WaitReason),
+    Label(String, String),
 }
 
 impl Default for Options {
@@ -93,6 +95,11 @@ impl Options {
     /// Passes over tasks that wait for this.
     pub fn ignore_reason(self, reason: WaitReason) -> Options {
         self.and(Ignored::Waits(reason))
+    }
+
+    /// Passes over tasks that wait under this label, see [`labels`](crate::labels).
+    pub fn ignore_label(self, key: impl Into<String>, value: impl Into<String>) -> Options {
+        self.and(Ignored::Label(key.into(), value.into()))
     }
 
     /// Passes over the tasks that this thread's runtime has now.
@@ -160,6 +167,7 @@ impl Ignored {
             Ignored::Top(wanted) => is_on_top(task, wanted),
             Ignored::Any(wanted) => is_on_top(task, wanted) || has_created(task, wanted),
             Ignored::CreatedBy(wanted) => has_created(task, wanted),
+            Ignored::Label(key, value) => Labels::of(task).get(key) == Some(value),
             Ignored::Waits(reason) => task.status == Status::Waiting && task.reason == *reason,
         }
     }

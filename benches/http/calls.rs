@@ -55,6 +55,13 @@ impl Calls {
         }
     }
 
+    /// The one with the median total.
+    pub(crate) fn middle(mut all: Vec<Self>) -> Option<Self> {
+        all.sort_unstable_by(|a, b| a.total.total_cmp(&b.total));
+        let middle = all.len() / 2;
+        all.into_iter().nth(middle)
+    }
+
     pub(crate) fn of_kind(&self, names: &[&str]) -> f64 {
         names
             .iter()

@@ -35,7 +35,7 @@ pub(crate) struct Run {
 pub(crate) struct Line {
     pub(crate) peer: Peer,
     pub(crate) runs: Vec<Run>,
-    /// System calls per request.
+    /// System calls per request, of the run in the middle.
     pub(crate) calls: Option<Calls>,
     pub(crate) failure: Option<String>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// Runs `row` for each of `peers` in turn, and that `rounds` times: a drift of the machine meets them all alike.
-    /// The system calls are counted afterwards.
+    /// The system calls are counted afterwards, likewise by turns.
     pub(crate) fn compare(&self, row: &Row, workers: usize, peers: &[Peer]) -> Vec<Line> {
         let mut lines: Vec<_> = peers
             .iter()
@@ -71,17 +71,28 @@ impl Driver {
             }
         }
         if let Some(counter) = self.counter {
-            // To see that a tool works, one run is enough.
-            let most = self.scale.pick(usize::MAX, usize::MAX, 1);
-            let lines = lines.iter_mut().filter(|line| line.failure.is_none());
-            for line in lines.take(most) {
-                match self.count(counter, line.peer, row, workers) {
-                    Ok(calls) => line.calls = Some(calls),
-                    Err(failure) => line.failure = Some(failure),
+            self.count_all(counter, row, workers, &mut lines);
+        }
+        lines
+    }
+
+    fn count_all(&self, counter: Counter, row: &Row, workers: usize, lines: &mut [Line]) {
+        // To see that a tool works, one run is enough.
+        let most = self.scale.pick(lines.len(), lines.len(), 1);
+        let mut counts = vec![Vec::new(); lines.len()];
+        for _ in 0..self.scale.pick(3, 1, 1) {
+            for (line, counts) in lines.iter_mut().zip(&mut counts).take(most) {
+                if line.failure.is_none() {
+                    match self.count(counter, line.peer, row, workers) {
+                        Ok(calls) => counts.push(calls),
+                        Err(failure) => line.failure = Some(failure),
+                    }
                 }
             }
         }
-        lines
+        for (line, counts) in lines.iter_mut().zip(counts) {
+            line.calls = Calls::middle(counts);
+        }
     }
 
     fn run(&self, peer: Peer, row: &Row, workers: usize) -> Result<Run, String> {

@@ -52,9 +52,9 @@ impl Scale {
     /// How many requests the system calls are counted over.
     pub(crate) fn counted(self, row: &Row) -> u64 {
         if row.body > 64 << 10 {
-            self.pick(2000, 500, 50)
+            self.pick(2000, 800, 50)
         } else {
-            self.pick(20_000, 10_000, 500)
+            self.pick(50_000, 20_000, 500)
         }
     }
 

@@ -102,7 +102,9 @@ fn run_root<F: Future>(
     let goid = m.sched.foreign_goid();
     let (handle, root, reference) =
         ready::spawn_at_home(&m.sched, future, location, extra, goid, 0);
+    lock(&m.shared.inbox).roots.push(reference.clone());
     serve(m, Some(root), || reference.header().state.load().is_dead());
+    lock(&m.shared.inbox).roots.pop();
     handle
         .take_now()
         .expect("gmp: the task of a served root has ended")

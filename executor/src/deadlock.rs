@@ -79,23 +79,22 @@ impl Wait {
 }
 
 /// Whether a root waits for something that is not plainly open. Most roots wait
-/// for a signal, or for a task that waits for a socket: two passes over the tasks
-/// that keep nothing, and no more.
+/// for a signal, or for a task that waits for a socket: a look at the roots, at most
+/// one pass over the tasks that keeps nothing, and no more.
 fn is_worth_a_proof(sched: &Sched) -> bool {
     let mut joined = Vec::new();
     let mut closed = false;
-    sched.registry.for_each(|header, _| {
-        if !(header.home().is_some() && header.is_system()) {
-            return;
+    for mp in lock(&sched.allm).iter() {
+        for root in &lock(&mp.inbox).roots {
+            match Wait::of(root.header()) {
+                Some(wait) if !wait.is_open() => match wait.joins {
+                    Some(next) if wait.wakers == 1 => joined.push(next),
+                    _ => closed = true,
+                },
+                _ => {}
+            }
         }
-        match Wait::of(header) {
-            Some(wait) if !wait.is_open() => match wait.joins {
-                Some(next) if wait.wakers == 1 => joined.push(next),
-                _ => closed = true,
-            },
-            _ => {}
-        }
-    });
+    }
     if !closed && !joined.is_empty() {
         sched.registry.for_each(|header, _| {
             closed |= joined.contains(&header.goid)
@@ -173,7 +172,8 @@ fn is_stuck(waits: &HashMap<u64, Wait>, id: u64, depth: u32) -> bool {
 
 /// How often sysmon looks: once after something ran, for what nothing has touched
 /// does not change; and each look that proves nothing doubles the time to the
-/// next one, since it reads every parked task.
+/// next one, since it may read every parked task: looks take a thousandth of the
+/// time at most.
 #[derive(Debug)]
 pub(crate) struct Pace {
     next: u64,
@@ -184,6 +184,8 @@ pub(crate) struct Pace {
 
 const FIRST_GAP: u64 = 100_000_000;
 const SELDOM: u64 = 30_000_000_000;
+/// The rest after a look, as a multiple of what it took.
+const SHARE: u64 = 1000;
 
 impl Pace {
     pub(crate) fn new() -> Pace {
@@ -203,6 +205,12 @@ impl Pace {
         self.next = now.saturating_add(self.gap);
         self.gap = self.gap.saturating_mul(2);
         true
+    }
+
+    /// A look is over.
+    fn took(&mut self, since: u64, now: u64) {
+        let rest = now.saturating_sub(since).saturating_mul(SHARE);
+        self.next = self.next.max(now.saturating_add(rest));
     }
 
     /// Time until the next look, in nanoseconds.
@@ -230,7 +238,9 @@ pub(crate) fn check(sched: &Sched, pace: &mut Pace, now: u64, polls: u64) -> boo
     if !pace.is_due(now, polls) {
         return true;
     }
-    let Some(report) = find(sched) else {
+    let report = find(sched);
+    pace.took(now, sched.real_nanotime());
+    let Some(report) = report else {
         return false;
     };
     sched.deadlock_told.store(true, Ordering::Relaxed); // ord: once is enough
@@ -258,5 +268,9 @@ mod tests {
         assert!(!pace.is_due(FIRST_GAP, 1));
         assert!(pace.is_due(FIRST_GAP + 1, 1));
         assert_eq!(pace.rest(FIRST_GAP + 1), 2 * FIRST_GAP);
+        pace.took(FIRST_GAP + 1, FIRST_GAP + 1001);
+        assert_eq!(pace.rest(FIRST_GAP + 1), 2 * FIRST_GAP, "short");
+        pace.took(0, FIRST_GAP);
+        assert_eq!(pace.rest(FIRST_GAP), 1000 * FIRST_GAP);
     }
 }

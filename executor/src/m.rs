@@ -18,7 +18,7 @@ use std::ptr::{self, NonNull};
 use std::task::Waker;
 
 use crate::fence::PFence;
-use crate::g::{Header, ReadyG};
+use crate::g::{Header, ReadyG, TaskRef};
 use crate::p::{P, PRUNNING};
 use crate::park::Note;
 use crate::probe::{self, Leaf};
@@ -67,6 +67,8 @@ pub(crate) struct Inbox {
     pub(crate) polling: bool,
     /// A `block_on` is at work here: if it does not wait, it is about to poll.
     pub(crate) serving: bool,
+    /// The roots of the `block_on`s at work here, the innermost last.
+    pub(crate) roots: Vec<TaskRef>,
 }
 
 impl Inbox {
@@ -155,7 +157,7 @@ pub(crate) struct M {
     /// The clock as read in this scheduling round; 0: not yet.
     pub(crate) now: Cell<u64>,
     /// Tasks of `spawn_local`, while this thread is in `block_on`.
-    pub(crate) locals: RefCell<Vec<crate::g::TaskRef>>,
+    pub(crate) locals: RefCell<Vec<TaskRef>>,
     /// Whether the thread belongs to a `block_on`.
     pub(crate) attached: bool,
     /// How many more times this M looks around for a moment before it sleeps.

@@ -122,6 +122,11 @@ pub(crate) fn find_runnable(m: &M) -> Option<(ReadyG, bool)> {
             ready::inject_glist(sched, Some(pp), list.into_iter());
             return Some((gp, false));
         }
+        // A waker around a task's own, of a join or a select, puts the task into our
+        // queue itself; the list knows nothing of it.
+        if pp.has_work() {
+            continue;
+        }
 
         if m.spinning.get() || sched.idle.try_spin(sched.procs()) {
             m.spinning.set(true);

@@ -47,16 +47,24 @@
 //! [`block_on`](crate::block_on) too.
 
 mod errors;
+mod many;
+mod permit;
 mod receiver;
 mod sender;
 mod state;
+mod timed;
+mod weak;
 
 use std::panic::Location;
 use std::sync::Arc;
 
-pub use self::errors::{RecvError, SendError, TryRecvError, TrySendError};
+pub use self::errors::{RecvError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+pub use self::many::ReceivingMany;
+pub use self::permit::{Permit, Reserving};
 pub use self::receiver::{Receiver, Receiving};
 pub use self::sender::{Sender, Sending};
+pub use self::timed::SendingTimed;
+pub use self::weak::WeakSender;
 
 use self::state::Channel;
 

@@ -10,6 +10,10 @@ mod drops;
 mod eventually;
 #[path = "support/hand.rs"]
 mod hand;
+#[path = "chan/many.rs"]
+mod many;
+#[path = "chan/permit.rs"]
+mod permit;
 #[path = "chan/random.rs"]
 mod random;
 #[path = "chan/select.rs"]
@@ -18,6 +22,8 @@ mod select;
 mod stream;
 #[path = "chan/stress.rs"]
 mod stress;
+#[path = "chan/timed.rs"]
+mod timed;
 #[path = "support/watchdog.rs"]
 mod watchdog;
 

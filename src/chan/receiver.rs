@@ -80,12 +80,20 @@ impl<T> Receiver<T> {
     /// next receiver that waits, else back inside, before everything sent later.
     #[track_caller]
     pub fn recv(&self) -> Receiving<'_, T> {
+        self.recv_at(Location::caller())
+    }
+
+    pub(super) fn recv_at(&self, location: &'static Location<'static>) -> Receiving<'_, T> {
         Receiving {
             receiver: self,
             key: None,
             ended: false,
-            location: Location::caller(),
+            location,
         }
+    }
+
+    pub(super) fn channel(&self) -> &Channel<T> {
+        &self.channel
     }
 
     /// Receives a value if that needs no waiting.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use futures::future::FusedFuture;
@@ -34,6 +34,14 @@ pub struct Sender<T> {
 impl<T> Sender<T> {
     pub(super) fn new(channel: Arc<Channel<T>>) -> Sender<T> {
         Sender { channel }
+    }
+
+    pub(super) fn channel(&self) -> &Channel<T> {
+        &self.channel
+    }
+
+    pub(super) fn weak_channel(&self) -> Weak<Channel<T>> {
+        Arc::downgrade(&self.channel)
     }
 
     /// Sends `value`, and waits for room if there is none; at a rendezvous, for
@@ -166,7 +174,8 @@ impl<T> Future for Sending<'_, T> {
             if !state.sending.is_queued(&key) {
                 let removed = state.sending.remove(key);
                 drop(state);
-                return Poll::Ready(removed.note.map_or(Ok(()), |v| Err(SendError(v))));
+                let left = removed.note.value;
+                return Poll::Ready(left.map_or(Ok(()), |v| Err(SendError(v))));
             }
             let former = state.sending.set_waker(&key, cx.waker());
             this.key = Some(key);
@@ -184,12 +193,28 @@ impl<T> Future for Sending<'_, T> {
             }
             Sent::Closed(value) => Poll::Ready(Err(SendError(value))),
             Sent::Full(value) => {
-                this.key = Some(state.sending.push(Some(cx.waker()), Some(value)));
+                this.key = Some(state.wait_to_send(cx.waker(), value));
                 drop(state);
                 leaf::park(WaitReason::ChanSend, this.location);
                 Poll::Pending
             }
         }
+    }
+}
+
+impl<T> Sending<'_, T> {
+    /// Whether the channel has been asked: the first poll may have had to give way.
+    pub(super) fn is_offered(&self) -> bool {
+        self.value.is_none()
+    }
+
+    /// Ends a wait: the value, and whether the channel might have taken it still.
+    /// None: it was taken.
+    pub(super) fn give_up(&mut self) -> Option<(T, bool)> {
+        let key = self.key.take()?;
+        // The lock ends with this statement, before a waker does.
+        let removed = self.sender.channel.lock().sending.remove(key);
+        Some((removed.note.value?, removed.queued))
     }
 }
 

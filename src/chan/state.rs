@@ -2,7 +2,8 @@
 //!
 //! Invariants, outside the lock:
 //! 1. A receiver waits only if nothing is inside and no sender waits.
-//! 2. A sender waits only if there is no room.
+//! 2. A sender, or who wants a permit, waits only if there is no room. Room that
+//!    is kept for a permit is none.
 //! 3. Each value is in one place: in the note of a waiting sender, inside, or in
 //!    the note of the receiver that it was handed to.
 //!
@@ -33,14 +34,36 @@ pub(super) struct State<T> {
     /// Handed over once and returned, by number.
     returned: VecDeque<Handed<T>>,
     buffer: VecDeque<T>,
-    /// With their values; none once it is taken.
-    pub(super) sending: Waiters<Option<T>>,
+    /// Room kept for permits.
+    reserved: usize,
+    /// With their values.
+    pub(super) sending: Waiters<Offer<T>>,
+    /// Who wants a permit.
+    pub(super) reserving: Waiters<Want>,
+    /// How many have waited in one of the two.
+    turns: u64,
     /// With what was handed to them.
     pub(super) receiving: Waiters<Option<Handed<T>>>,
     handed: u64,
     closed: bool,
     senders: usize,
     receivers: usize,
+}
+
+/// What a waiting sender has.
+#[derive(Debug)]
+pub(super) struct Offer<T> {
+    turn: u64,
+    /// None once it is taken.
+    pub(super) value: Option<T>,
+}
+
+/// Of who waits for a permit.
+#[derive(Debug)]
+pub(super) struct Want {
+    turn: u64,
+    /// Room is kept for it.
+    pub(super) granted: bool,
 }
 
 /// What became of a value that was to be sent.
@@ -73,7 +96,10 @@ impl<T> Channel<T> {
             room: capacity.unwrap_or(usize::MAX),
             returned: VecDeque::new(),
             buffer: VecDeque::new(),
+            reserved: 0,
             sending: Waiters::new(),
+            reserving: Waiters::new(),
+            turns: 0,
             receiving: Waiters::new(),
             handed: 0,
             closed: false,
@@ -134,11 +160,74 @@ impl<T> State<T> {
             self.handed += 1;
             return Sent::Done(waker);
         }
-        if self.len() < self.room {
+        if self.has_room() {
             self.buffer.push_back(value);
             return Sent::Done(None);
         }
         Sent::Full(value)
+    }
+
+    fn has_room(&self) -> bool {
+        // Neither comes near a half of all numbers: each value has an address.
+        self.len() + self.reserved < self.room
+    }
+
+    /// Whether a permit may be had; a rendezvous has one.
+    fn has_room_for_permit(&self) -> bool {
+        self.len() + self.reserved < self.room.max(1)
+    }
+
+    /// Keeps room for a value, without waiting.
+    pub(super) fn reserve(&mut self) -> Sent<()> {
+        if self.closed {
+            return Sent::Closed(());
+        }
+        if !self.has_room_for_permit() {
+            return Sent::Full(());
+        }
+        self.reserved += 1;
+        Sent::Done(None)
+    }
+
+    /// A place in the queue for a sender that found no room.
+    pub(super) fn wait_to_send(&mut self, waker: &Waker, value: T) -> Key {
+        self.turns += 1;
+        let offer = Offer {
+            turn: self.turns,
+            value: Some(value),
+        };
+        self.sending.push(Some(waker), offer)
+    }
+
+    /// A place in the queue for permits.
+    pub(super) fn wait_for_room(&mut self, waker: &Waker) -> Key {
+        self.turns += 1;
+        let want = Want {
+            turn: self.turns,
+            granted: false,
+        };
+        self.reserving.push(Some(waker), want)
+    }
+
+    /// Sends into room that was kept. The second waker is of who gets the room, if
+    /// the value did not need it.
+    pub(super) fn send_reserved(&mut self, value: T) -> (Sent<T>, Option<Waker>) {
+        self.reserved -= 1;
+        if self.closed {
+            return (Sent::Closed(value), None);
+        }
+        if self.receiving.is_empty() {
+            self.buffer.push_back(value);
+            return (Sent::Done(None), None);
+        }
+        (self.send(value), self.admit())
+    }
+
+    /// Room that was kept is free.
+    #[must_use = "the next one waits for room"]
+    pub(super) fn give_up_room(&mut self) -> Option<Waker> {
+        self.reserved -= 1;
+        self.admit()
     }
 
     /// Receives without waiting: from inside, or from the hands of a sender.
@@ -161,9 +250,20 @@ impl<T> State<T> {
         Found::Empty
     }
 
-    /// Lets the first waiting sender's value in, if there is room.
+    /// Gives room, if there is some, to whoever has waited longest for it: keeps it
+    /// for a permit, or lets a sender's value in.
     fn admit(&mut self) -> Option<Waker> {
-        if self.len() >= self.room {
+        let turn = |want: Option<&Want>| want.map_or(u64::MAX, |want| want.turn);
+        let sender = self.sending.front().map_or(u64::MAX, |offer| offer.turn);
+        // At a rendezvous there is room for a permit and for no sender.
+        let permit = turn(self.reserving.front()) < sender || self.room == 0;
+        if permit && self.has_room_for_permit() {
+            let (want, waker) = self.reserving.pop()?;
+            want.granted = true;
+            self.reserved += 1;
+            return waker;
+        }
+        if !self.has_room() {
             return None;
         }
         let (value, waker) = self.take_from_sender()?;
@@ -173,7 +273,7 @@ impl<T> State<T> {
 
     fn take_from_sender(&mut self) -> Option<(T, Option<Waker>)> {
         let (note, waker) = self.sending.pop()?;
-        let value = note.take().expect("a queued sender holds its value");
+        let value = note.value.take().expect("a queued sender holds its value");
         Some((value, waker))
     }
 
@@ -203,6 +303,7 @@ impl<T> State<T> {
         self.closed = true;
         let mut wakers = self.receiving.pop_all();
         wakers.append(self.sending.pop_all());
+        wakers.append(self.reserving.pop_all());
         wakers
     }
 

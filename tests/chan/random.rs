@@ -18,14 +18,14 @@ use crate::hand::{Woken, poll_with};
 type Value = (u32, Token);
 
 /// A future and what its waker has counted when it was last polled.
-struct Waiting<F> {
+pub(crate) struct Waiting<F> {
     future: F,
     woken: Arc<Woken>,
     seen: usize,
 }
 
 impl<F: Future + Unpin> Waiting<F> {
-    fn new(future: F) -> Waiting<F> {
+    pub(crate) fn new(future: F) -> Waiting<F> {
         Waiting {
             future,
             woken: Woken::new(),
@@ -34,7 +34,7 @@ impl<F: Future + Unpin> Waiting<F> {
     }
 
     /// Polls, and checks the result against the wake-ups.
-    fn poll(&mut self, first: bool) -> Poll<F::Output> {
+    pub(crate) fn poll(&mut self, first: bool) -> Poll<F::Output> {
         let woken = self.woken.count() > std::mem::replace(&mut self.seen, self.woken.count());
         let step = poll_with(&mut Pin::new(&mut self.future), &self.woken);
         assert!(first || woken == step.is_ready(), "woken: {woken}");

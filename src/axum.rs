@@ -4,7 +4,7 @@
 //! Depend on axum with `default-features = false` and the features that you use
 //! (`json`, `query`, `form`, ...). Its feature `tokio` is what compiles a runtime;
 //! `axum::serve`, its `ConnectInfo` and its web sockets are behind that feature,
-//! and the first two have their counterparts here.
+//! and have their counterparts here; web sockets with the feature `ws`.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -31,6 +31,8 @@
 
 mod connect_info;
 mod keep_alive;
+#[cfg(feature = "ws")]
+pub mod ws;
 
 use std::convert::Infallible;
 use std::fmt;

@@ -11,6 +11,8 @@ mod routers;
 mod serve;
 #[path = "dropin/tls.rs"]
 mod tls;
+#[path = "dropin/websockets.rs"]
+mod websockets;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

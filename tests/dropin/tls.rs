@@ -20,7 +20,7 @@ use super::*;
 type Pool = Client<HttpsConnector, Full<Bytes>>;
 
 /// A server's configuration, and that of clients which trust it.
-fn configs() -> (ServerConfig, ClientConfig) {
+pub(crate) fn configs() -> (ServerConfig, ClientConfig) {
     configs_for("127.0.0.1")
 }
 

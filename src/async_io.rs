@@ -5,6 +5,7 @@
 //! block". What waits is noted with its place in the program, for dumps.
 
 mod deadline;
+mod either;
 mod methods;
 mod op;
 mod registered;
@@ -20,7 +21,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 use gmp_reactor::{Direction, Drained};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-pub(crate) use self::methods::deadline_methods;
+pub(crate) use self::methods::{deadline_methods, interest_methods};
 pub(crate) use self::op::Readiness;
 pub(crate) use self::registered::Io;
 

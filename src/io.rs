@@ -1,6 +1,6 @@
-//! The standard streams of this process.
+//! The standard streams of this process, and the directions of sockets.
 //!
-//! They are shared with other processes, a shell for one, so none of them is put
+//! The streams are shared with other processes, a shell for one, so none of them is put
 //! into non-blocking mode. [`stdin()`] waits in the netpoller and reads only what is
 //! there; [`stdout`] and [`stderr`] write where they are awaited, in a [blocking
 //! section], and share std's buffers, so that text of `println!` and of this module
@@ -21,10 +21,12 @@
 //!
 //! [blocking section]: crate::task::block_in_place
 
+mod interest;
 mod output;
 mod stdin;
 #[cfg(feature = "tokio-io")]
 mod tokio_io;
 
+pub use self::interest::{Interest, Ready};
 pub use self::output::{Stderr, Stdout, stderr, stdout};
 pub use self::stdin::{Stdin, stdin};

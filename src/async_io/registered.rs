@@ -53,6 +53,10 @@ impl<S: AsFd> Io<S> {
         })
     }
 
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
     pub(crate) fn get_ref(&self) -> &S {
         &self.owner
     }

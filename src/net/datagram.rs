@@ -195,6 +195,7 @@ macro_rules! datagram_methods {
             self.io.get_ref().take_error()
         }
 
+        crate::async_io::interest_methods!(io);
         crate::async_io::deadline_methods!(io);
     };
 }

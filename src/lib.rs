@@ -34,12 +34,16 @@ pub mod chan;
 #[cfg(feature = "tokio-compat")]
 pub mod compat;
 pub mod fs;
+#[cfg(feature = "hickory")]
+pub mod hickory;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 pub mod io;
 pub mod net;
 pub mod process;
 pub mod profiler;
+#[cfg(feature = "quinn")]
+pub mod quinn;
 pub mod runtime;
 pub mod signal;
 pub mod sync;

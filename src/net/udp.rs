@@ -69,6 +69,11 @@ impl UdpSocket {
         Ok(self.io.into_inner())
     }
 
+    #[cfg(feature = "quinn")]
+    pub(crate) fn io(&self) -> &Io<std::net::UdpSocket> {
+        &self.io
+    }
+
     /// Makes the first of the addresses that works the only peer.
     ///
     /// # Errors

@@ -12,9 +12,10 @@
 //! ```
 
 pub use gmp_profiler::{
-    CatchPanic, PanicReport, ParseSigQuitError, Profile, SigQuit, Status, StillRunning, Suspended,
-    TaskInfo, Tasks, WaitReason, Waiting, catch_panic, dump, labels, leak, num_tasks, on_sigquit,
-    set_panic_reporter, snapshot, stack, stack_all, suspend, tasks, waiting,
+    CatchPanic, NoFramePointers, PanicReport, ParseSigQuitError, Profile, SigQuit, Status,
+    StillRunning, Suspended, TaskInfo, Tasks, WaitReason, Waiting, catch_panic, dump, labels, leak,
+    num_tasks, on_sigquit, park_stacks, set_panic_reporter, snapshot, stack, stack_all, suspend,
+    tasks, waiting,
 };
 #[cfg(feature = "tower")]
 pub use gmp_profiler::{Recover, RecoverFuture, RecoverLayer};

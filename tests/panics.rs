@@ -512,7 +512,7 @@ fn the_panic_handler_sees_every_panic_of_a_task() {
 fn hooks_that_panic_are_contained() {
     let _alone = alone();
     within(60, || {
-        for hook in 0..5 {
+        for hook in 0..7 {
             let calls = Arc::new(AtomicUsize::new(0));
             let explode = || {
                 let calls = calls.clone();
@@ -528,6 +528,8 @@ fn hooks_that_panic_are_contained() {
                 1 => builder.on_thread_stop(bare),
                 2 => builder.on_task_spawn(move |_| one()),
                 3 => builder.on_task_terminate(move |_| one()),
+                4 => builder.on_task_poll_start(move |_| one()),
+                5 => builder.on_task_poll_stop(move |_| one()),
                 _ => builder.panic_handler(move |_| one()),
             };
             let rt = builder.build().expect("a runtime");

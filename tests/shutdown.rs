@@ -519,7 +519,7 @@ fn runtimes_may_be_built_and_dropped_in_parallel() {
 #[test]
 fn hooks_balance_over_the_life_of_a_runtime() {
     within(60, || {
-        let counts: Arc<[AtomicUsize; 4]> = Arc::default();
+        let counts: Arc<[AtomicUsize; 6]> = Arc::default();
         let count = |n: usize| {
             let counts = counts.clone();
             move || {
@@ -536,6 +536,8 @@ fn hooks_balance_over_the_life_of_a_runtime() {
             .on_thread_stop(count(1))
             .on_task_spawn(with_id(2))
             .on_task_terminate(with_id(3))
+            .on_task_poll_start(with_id(4))
+            .on_task_poll_stop(with_id(5))
             .build()
             .expect("a runtime");
         rt.block_on(async {
@@ -557,11 +559,14 @@ fn hooks_balance_over_the_life_of_a_runtime() {
             drop(rt.spawn(pending::<()>()));
         }
         drop(rt);
-        let [started, stopped, spawned, ended] = &*counts;
+        let [started, stopped, spawned, ended, polled, back] = &*counts;
         let of = |count: &AtomicUsize| count.load(Ordering::SeqCst);
         assert!(of(started) > 0);
         assert_eq!(of(started), of(stopped), "threads");
         assert_eq!(of(spawned), of(ended), "tasks");
         assert_eq!(of(spawned), 1 + 100 + 1 + 10);
+        assert_eq!(of(polled), of(back), "polls");
+        // One for each that panicked at once or ran to its end, at least.
+        assert!(of(polled) >= 80, "{}", of(polled));
     });
 }

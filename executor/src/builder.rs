@@ -145,6 +145,40 @@ impl Builder {
         self
     }
 
+    /// Called with the id of a task before each of its polls, on the thread that
+    /// polls it. Polls of a `block_on`'s own future are not told. Without this and
+    /// [`on_task_poll_stop`](Builder::on_task_poll_stop) a poll costs nothing more.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let polls = Arc::new(AtomicUsize::new(0));
+    /// let count = polls.clone();
+    /// let rt = gmp_executor::Builder::new()
+    ///     .on_task_poll_start(move |_id| {
+    ///         count.fetch_add(1, Ordering::Relaxed);
+    ///     })
+    ///     .build()?;
+    /// rt.block_on(rt.spawn(async {})).expect("no panic");
+    /// assert_eq!(polls.load(Ordering::Relaxed), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_task_poll_start(mut self, f: impl Fn(u64) + Send + Sync + 'static) -> Builder {
+        self.hooks.poll_start = Some(Box::new(f));
+        self
+    }
+
+    /// Called with the id of a task after each of its polls, the last one and one
+    /// that panicked included, on the same thread as
+    /// [`on_task_poll_start`](Builder::on_task_poll_start).
+    pub fn on_task_poll_stop(mut self, f: impl Fn(u64) + Send + Sync + 'static) -> Builder {
+        self.hooks.poll_stop = Some(Box::new(f));
+        self
+    }
+
     /// What happens when a task panics; default: the environment's
     /// `GMP_DEBUG=panic=log|abort|shutdown`, else [`PanicPolicy::Log`].
     ///

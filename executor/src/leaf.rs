@@ -16,7 +16,8 @@ use crate::clock;
 use crate::handle::Handle;
 use crate::m::{self, M, YieldAs};
 use crate::preempt;
-use crate::probe::{Leaf, WaitReason};
+use crate::probe::{self, Leaf, WaitReason};
+use crate::stacks;
 
 /// The preemption check. Pending: the task was asked to give way and is already
 /// marked to run again; return Pending and register nothing.
@@ -64,12 +65,19 @@ pub(crate) fn park_on(reason: WaitReason, location: &'static Location<'static>, 
     m::with_current(|m| {
         if let Some(m) = m {
             m.progress.leaf_waits();
-            m.leaf.set(Leaf {
-                reason,
-                location: Some(location),
-                target,
-                labels: Some(m.labels()),
-            });
+            if probe::ON {
+                m.leaf.set(Leaf {
+                    reason,
+                    location: Some(location),
+                    target,
+                    labels: Some(m.labels()),
+                    stack: if stacks::wanted() {
+                        stacks::capture(m.poll_frame.get())
+                    } else {
+                        0
+                    },
+                });
+            }
         }
     });
 }
@@ -96,10 +104,12 @@ pub fn wait_labels(labels: u16) {
 /// the former one.
 pub fn set_labels(labels: u16) -> u16 {
     m::with_current(|m| {
+        let Some(m) = m else { return 0 };
         // SAFETY: the running task outlives the call that it makes.
-        let Some(task) = m.and_then(|m| unsafe { m.curg.get().as_ref() }) else {
+        let Some(task) = (unsafe { m.curg.get().as_ref() }) else {
             return 0;
         };
+        probe::before_loss(m, task);
         let before = task.park.labels();
         task.park.set_labels(labels);
         before

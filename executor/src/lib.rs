@@ -47,6 +47,8 @@ mod g;
 mod handle;
 #[cfg(not(loom))]
 pub mod held;
+#[cfg(not(loom))]
+mod hooks;
 mod idle;
 #[cfg(not(loom))]
 mod injector;
@@ -91,6 +93,8 @@ mod sched;
 mod schedtrace;
 #[cfg(not(loom))]
 pub mod snapshot;
+#[cfg(not(loom))]
+pub mod stacks;
 #[cfg(not(loom))]
 mod steal;
 #[cfg(not(loom))]

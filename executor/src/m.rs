@@ -10,12 +10,14 @@
 )]
 
 mod now;
+mod task;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::task::Waker;
+use std::time::Duration;
 
 use crate::fence::PFence;
 use crate::g::{Header, ReadyG, TaskRef};
@@ -43,6 +45,8 @@ pub(crate) struct MShared {
     pub(crate) p: AtomicU32,
     /// Polls begun: tells a long poll from many short ones.
     pub(crate) polltick: AtomicU32,
+    /// The poll that sysmon has seen last, and when it saw that first; for dumps.
+    poll_seen: (AtomicU32, AtomicU64),
     /// The bound of the stack check, or its poison (preempt.rs).
     pub(crate) stackguard0: AtomicUsize,
     /// Depth of blocking sections (syscall.rs).
@@ -93,6 +97,7 @@ impl MShared {
             fence: PFence::new(),
             p: AtomicU32::new(0),
             polltick: AtomicU32::new(0),
+            poll_seen: (AtomicU32::new(0), AtomicU64::new(0)),
             stackguard0: AtomicUsize::new(0),
             syscalls: AtomicU32::new(0),
             tid: AtomicI32::new(0),
@@ -106,6 +111,28 @@ impl MShared {
     /// Whether it polls the task `id` now.
     pub(crate) fn polls(&self, id: u64) -> bool {
         self.goid.load(Ordering::Acquire) == id // ord: sees where it went before
+    }
+
+    /// Somebody has a task for this M that it is to poll without a P: dumps and a
+    /// stopped clock must not miss it on its way.
+    pub(crate) fn is_to_poll(&self, header: &Header) {
+        let site = ptr::from_ref(header.spawn_loc).cast_mut();
+        self.spawn_loc.store(site, Ordering::Relaxed); // ord: for people
+        self.goid.store(header.goid, Ordering::Release); // ord: before the P goes
+    }
+
+    /// sysmon sees a poll that it has not seen before.
+    pub(crate) fn note_poll(&self, tick: u32, now: u64) {
+        self.poll_seen.1.store(now, Ordering::Relaxed); // ord: for people
+        self.poll_seen.0.store(tick, Ordering::Relaxed); // ord: as above
+    }
+
+    /// How long the present poll has lasted at least.
+    pub(crate) fn poll_age(&self, now: u64) -> Duration {
+        let seen = self.poll_seen.0.load(Ordering::Relaxed); // ord: for people
+        let since = self.poll_seen.1.load(Ordering::Relaxed); // ord: as above
+        let same = self.polltick.load(Ordering::Relaxed) == seen; // ord: as above
+        Duration::from_nanos(if same { now.saturating_sub(since) } else { 0 })
     }
 
     /// Whether it is in a blocking section.
@@ -148,6 +175,10 @@ pub(crate) struct M {
     pub(crate) self_wake: Cell<bool>,
     pub(crate) yield_as: Cell<YieldAs>,
     pub(crate) leaf: Cell<Leaf>,
+    /// Whether somebody wants to be told of each poll.
+    pub(crate) hooked: bool,
+    /// An address in the frame of the present poll's caller, while stacks are wanted.
+    pub(crate) poll_frame: Cell<usize>,
     /// What keeps a task that is asked again and again from standing still.
     pub(crate) progress: preempt::Progress,
     /// Lowest address that a stack check lets pass.
@@ -236,6 +267,7 @@ impl Drop for Entered {
 impl M {
     pub(crate) fn new(sched: Arc<Sched>, shared: Arc<MShared>, attached: bool) -> M {
         let rand = Rand::new(sched.config.seed, u64::from(shared.id));
+        let hooked = sched.hooks.poll_start.is_some() || sched.hooks.poll_stop.is_some();
         shared.tid.store(preempt::thread_id(), Ordering::Relaxed); // ord: before this M has a P
         M {
             sched,
@@ -248,6 +280,8 @@ impl M {
             self_wake: Cell::new(false),
             yield_as: Cell::new(YieldAs::No),
             leaf: Cell::new(Leaf::NONE),
+            hooked,
+            poll_frame: Cell::new(0),
             stack_floor: preempt::stack_floor(),
             wakers: RefCell::new(Vec::new()),
             now: Cell::new(0),
@@ -262,26 +296,6 @@ impl M {
             progress: preempt::Progress::default(),
             was_aside: Cell::new(false),
         }
-    }
-
-    /// The id of the task in its poll; 0: none.
-    #[inline]
-    pub(crate) fn running_id(&self) -> u64 {
-        // SAFETY: the running task outlives its poll, and this is its thread.
-        unsafe { self.curg.get().as_ref() }.map_or(0, |header| header.goid)
-    }
-
-    /// The labels of the task in its poll, at this moment.
-    #[inline]
-    pub(crate) fn labels(&self) -> u16 {
-        // SAFETY: as above.
-        unsafe { self.curg.get().as_ref() }.map_or(0, |header| header.park.labels())
-    }
-
-    /// What tells this runtime from others.
-    #[inline]
-    pub(crate) fn sched_addr(&self) -> usize {
-        Arc::as_ptr(&self.sched).addr()
     }
 
     /// The P of an M that is in the scheduler.

@@ -17,7 +17,8 @@ use crate::aside;
 use crate::fork;
 use crate::g::refs::Released;
 use crate::g::state::{BeginPoll, EndPoll};
-use crate::g::{Header, ReadyG, TaskRef, join, waker};
+use crate::g::{Header, ReadyG, join, waker};
+use crate::hooks;
 use crate::injector::batch_size;
 use crate::m::{M, YieldAs, handoff_p, stop_m};
 use crate::netpoll;
@@ -26,6 +27,7 @@ use crate::preempt;
 use crate::probe::{self, Leaf};
 use crate::ready::{self, runqput};
 use crate::sched::Sched;
+use crate::stacks;
 use crate::steal::{Stolen, earlier, steal_work};
 use crate::stw;
 use crate::sync::{Ordering, lock};
@@ -358,6 +360,7 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
     let header = unsafe { task.as_ref() };
     // The link before the state: a running task always has an M.
     m.curg.set(task.as_ptr());
+    probe::before_change(header);
     let cancel = match header.state.begin_poll() {
         BeginPoll::Poll => m.sched.is_closing() && ends_with_it(&m.sched, header),
         BeginPoll::Cancel => true,
@@ -376,9 +379,12 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
     }
     m.self_wake.set(false);
     m.yield_as.set(YieldAs::No);
-    m.leaf.set(Leaf::NONE);
+    if probe::ON {
+        m.leaf.set(Leaf::NONE);
+    }
     if header.park.labels() != 0 {
         // It shows those of its last wait.
+        probe::before_loss(m, header);
         header.park.set_labels(header.own_labels());
     }
     let gave_way = header.park.gave_way();
@@ -391,6 +397,8 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
     } else {
         preempt::arm(m);
     }
+    let frame = 0_u8;
+    stacks::begin(m, &raw const frame);
     let done = in_poll(m, || {
         if cancel {
             m.sched.cancelled.add_shared(1);
@@ -401,7 +409,11 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
         let waker = waker::borrowed(task);
         let mut cx = Context::from_waker(&waker);
         // SAFETY: edge 2 was taken by this M.
-        unsafe { (header.vtable.poll)(task, &mut cx) }
+        let mut poll = || unsafe { (header.vtable.poll)(task, &mut cx) };
+        if m.hooked && !header.is_root() {
+            return hooks::around(m, header.goid, poll);
+        }
+        poll()
     });
     let alone = m.p().is_none();
     if alone {
@@ -461,15 +473,9 @@ fn note_manner(m: &M, header: &Header, aside: bool) {
     m.was_aside.set(long);
 }
 
-/// The root of a `block_on` is not dropped by a shutdown: somebody waits for it
-/// on its own stack.
-fn is_root(header: &Header) -> bool {
-    header.home().is_some() && header.is_system()
-}
-
 /// Whether a task ends with its runtime: a root only if a panic shut that down.
-fn ends_with_it(sched: &Sched, header: &Header) -> bool {
-    !is_root(header) || sched.fatal.get().is_some()
+pub(crate) fn ends_with_it(sched: &Sched, header: &Header) -> bool {
+    !header.is_root() || sched.fatal.get().is_some()
 }
 
 /// Runs code of the user: in here the P may be taken away.
@@ -495,6 +501,9 @@ fn end_poll(m: &M, task: NonNull<Header>, header: &Header) -> EndPoll {
         m.yield_as.set(YieldAs::Goyield);
     }
     let yields = m.yield_as.get() != YieldAs::No;
+    if yields {
+        probe::before_change(header);
+    }
     // One that was asked may be wanted by a suspender, who looks at the list.
     if yields && m.yield_as.get() != YieldAs::Preempt {
         return header.state.yield_running();
@@ -506,7 +515,12 @@ fn end_poll(m: &M, task: NonNull<Header>, header: &Header) -> EndPoll {
     if yields {
         return header.state.yield_running();
     }
-    header.park.write(m.leaf.get(), m.sched.coarse_ms());
+    let leaf = m.leaf.get();
+    probe::before_park(m, header, leaf.labels);
+    header.park.write(leaf, m.sched.coarse_ms());
+    if leaf.stack != 0 || header.park.has_stack() {
+        stacks::keep(header, leaf.stack);
+    }
     header.state.end_poll()
 }
 
@@ -517,6 +531,8 @@ pub(crate) fn list(m: &M, task: NonNull<Header>) -> bool {
     // ord: written only by who has the right to run it
     let new = header.slot.load(Ordering::Relaxed) == 0;
     if new {
+        // The walker may be past its place already.
+        probe::before_loss(m, header);
         // SAFETY: this M has the right to run the task; finish removes it.
         unsafe { m.sched.registry.insert(task, m.shared.id) };
     }
@@ -562,8 +578,10 @@ fn finish(m: &M, task: NonNull<Header>) {
     // SAFETY: alive until its life is dropped below.
     let header = unsafe { task.as_ref() };
     let goid = header.goid;
+    probe::before_loss(m, header);
     m.sched.registry.remove(header);
-    let root = is_root(header);
+    stacks::end(header);
+    let root = header.is_root();
     in_poll(m, || {
         // SAFETY: this M ran the task and its output is stored.
         unsafe { join::complete(task) };
@@ -590,18 +608,4 @@ pub(crate) fn release(m: &M) {
         let pp = m.release_p();
         handoff_p(&m.sched, pp);
     }
-}
-
-/// Aborts every listed task that ends with the runtime; those that were waiting are queued for their end.
-pub(crate) fn abort_all(sched: &std::sync::Arc<Sched>) {
-    let mut woken: Vec<TaskRef> = Vec::new();
-    sched.registry.for_each(|header, reference| {
-        if ends_with_it(sched, header) {
-            woken.push(reference());
-        }
-    });
-    for task in woken {
-        join::abort(task.ptr());
-    }
-    wake_p(sched);
 }

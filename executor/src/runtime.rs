@@ -4,7 +4,8 @@ use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use crate::enter::EnterGuard;
-use crate::g::join::JoinHandle;
+use crate::g::TaskRef;
+use crate::g::join::{self, JoinHandle};
 use crate::handle::Handle;
 use crate::sched::{CLOSING, EXITING, OPEN, Sched};
 use crate::sync::{Arc, Ordering};
@@ -134,9 +135,24 @@ pub(crate) fn close(sched: &Arc<Sched>) {
         .compare_exchange(OPEN, CLOSING, Ordering::SeqCst, Ordering::Acquire);
     fence::heavy_fence();
     if first.is_ok() {
-        proc::abort_all(sched);
+        abort_all(sched);
         aside::flush(sched);
     }
+}
+
+/// Aborts every listed task that ends with the runtime; those that were waiting are
+/// queued for their end.
+fn abort_all(sched: &Arc<Sched>) {
+    let mut woken: Vec<TaskRef> = Vec::new();
+    sched.registry.for_each(|header, reference| {
+        if proc::ends_with_it(sched, header) {
+            woken.push(reference());
+        }
+    });
+    for task in woken {
+        join::abort(task.ptr());
+    }
+    proc::wake_p(sched);
 }
 
 fn shutdown(sched: &Arc<Sched>, wait: Wait) -> ShutdownReport {

@@ -72,6 +72,8 @@ pub(crate) struct Hooks {
     pub(crate) thread_stop: Option<Box<dyn Fn() + Send + Sync>>,
     pub(crate) task_spawn: Callback<u64>,
     pub(crate) task_terminate: Callback<u64>,
+    pub(crate) poll_start: Callback<u64>,
+    pub(crate) poll_stop: Callback<u64>,
     pub(crate) panic_handler: Option<PanicHandler>,
 }
 

@@ -1,182 +1,376 @@
-//! What every task is doing, for dumps: parked tasks from the registry, running
-//! ones from the Ms, runnable ones from the queues.
+//! What every task was doing at one moment, without stopping the world for as long
+//! as the look at all of them takes.
 //!
-//! The world stops while the queues are looked at, so that no task is missed or
-//! seen twice on its way from one queue to another.
+//! A snapshot is an *epoch*. Everybody who changes a task after the epoch leaves
+//! behind what the task was at the epoch, before the change (`g/prof.rs`, by the
+//! hooks of `probe/hooks.rs`); a walker collects the others, one after another,
+//! while the program goes on. So the set is a consistent cut: no effect without its
+//! cause.
+//!
+//! 1. *Open.* The world stops for a look at the Ps: O(P), and what the queues hold
+//!    of tasks that have never waited, which are on no list. A poll that does not
+//!    give way within [`BUDGET`] goes on without its P. The epoch is published,
+//!    those tasks are recorded, the world starts.
+//! 2. *Walk.* The registry, a few slots under a lock at a time; meanwhile others
+//!    take records of what they overwrite. A task of now is born recorded.
+//! 3. *Close.* The buffers of those records are closed, then read.
+//!
+//! How everybody comes to know the epoch:
+//!
+//! * An M with a P has given it up, and sees all that came before when it gets one.
+//! * An M in a poll without a P, or in a blocking section, may have looked at the
+//!   flags just before the epoch and make its change after it. A heavy fence lies
+//!   between the epoch and the walk; its partner is the light fence at the end of a
+//!   poll (`fence.rs`). So all that the M did before that look is seen by the
+//!   walker, and all that it does after the change knows the epoch: the change
+//!   itself is from before the epoch, or from after it, as the walker comes to see
+//!   it. Where there is no membarrier, that holds for polls and not for two wakes
+//!   in one poll, on machines that let a load pass an exchange.
+//! * The same goes for a thread beside the runtime that wakes a task. Nothing of the
+//!   runtime that came after the epoch is the cause of such a wake, for then the
+//!   thread would have seen the epoch too.
+//!
+//! If every M had given up its P, or was in a blocking section, the cut is one
+//! moment: [`Mode::Exact`]. Else each straggler has a moment of its own, and is
+//! named: [`Mode::Ragged`].
 
 #![expect(unsafe_code, reason = "reads the fixed fields of queued tasks")]
 
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::fmt;
 use std::panic::Location;
 use std::ptr::NonNull;
+use std::time::{Duration, Instant};
 
-use crate::g::forgotten::is_forgotten;
-use crate::g::state::{DEAD, PREEMPTED, RUNNABLE, RUNNING, Snapshot, WAITING};
+use crate::fence::heavy_fence;
+use crate::g::prof::Epoch;
+use crate::g::state::RUNNING;
 use crate::g::{Header, ReadyG, TaskRef};
 use crate::handle::Handle;
 use crate::leaf;
-use crate::probe::WaitReason;
+use crate::m::{self, MShared};
+use crate::probe::{self, Taking};
 use crate::sched::Sched;
 use crate::stw;
-use crate::sync::{Arc, Ordering, lock};
+use crate::sync::{Arc, Mutex, Ordering, lock, try_lock};
+use crate::syscall::block_in_place;
 
-/// One task at one moment.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct TaskInfo {
-    /// Its id.
-    pub id: u64,
-    /// The id of the task that spawned it; 0: none.
-    pub parent: u64,
-    /// Its name, if it has one.
-    pub name: Option<String>,
-    /// What it is doing.
-    pub status: Status,
-    /// What it waits for, if it waits.
-    pub reason: WaitReason,
-    /// Where it waits: the call of the leaf, if a leaf of gmp made it wait.
-    pub location: Option<&'static Location<'static>>,
-    /// How long it waits, in milliseconds.
-    pub waiting_ms: u32,
-    /// Where it was spawned.
-    pub spawned_at: &'static Location<'static>,
-    /// The type of its future.
-    pub type_name: &'static str,
-    /// Bytes of its allocation.
-    pub size: usize,
-    /// Whether a suspender has it.
-    pub suspended: bool,
-    /// Whether only one thread may run it.
-    pub locked: bool,
-    /// Whether an abort was asked.
-    pub cancelled: bool,
-    /// Its set of labels; 0: none.
-    pub labels: u16,
-    /// Wakers that can make it runnable, as far as they are counted.
-    pub wakers: u32,
-    /// Handles that can abort it: those to its output and those to abort alone.
-    pub handles: u32,
-    /// What its leaf told beside the reason: the id of the task that it joins, or
-    /// the number of the name of a foreign wait; 0: nothing.
-    pub target: u64,
-    /// Whether it is the task of a `block_on`.
-    pub root: bool,
-    /// Whether it waits and no waker of it exists: nothing but an abort or the
-    /// shutdown can ever end it. Once true of a task, this stays true.
-    pub forgotten: bool,
-}
+pub use crate::probe::{Status, TaskInfo};
 
-/// Go's words for what a task does.
+/// So long the opening waits for polls to give way.
+const BUDGET: Duration = Duration::from_micros(50);
+/// Slots that are looked at under one lock: some microseconds.
+const STEP: u32 = 128;
+/// From this many tasks on the caller goes on without its P, for the others' sake.
+const MANY: usize = 2000;
+
+/// Whether a snapshot is one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// On a queue.
-    Runnable,
-    /// In a poll.
-    Running,
-    /// In a blocking section.
-    Syscall,
-    /// Waits for a wake.
-    Waiting,
-    /// Stopped for a suspender.
-    Preempted,
+pub enum Mode {
+    /// No task was inside a poll, except in blocking sections.
+    Exact,
+    /// Some polls did not give way in time. Each of them has a moment of its own;
+    /// still no effect is seen without its cause.
+    Ragged,
 }
 
-impl TaskInfo {
-    /// The two clocks were read before; the coarse one stamps the waits.
-    fn of(header: &Header, now_ms: u32, coarse_ms: u32) -> Option<TaskInfo> {
-        let state = header.state.load();
-        let status = status(state)?;
-        let waits = status == Status::Waiting;
-        let (wakers, handles) = header.refs.counts();
-        let forgotten = is_forgotten(&header.state, &header.refs);
-        // Nobody is polled while the world stands still, except a task that holds
-        // up Ps and needs none: of that one we must know that it waited before.
-        let waited = !header.park.holds_up() || header.park.since_ms() < coarse_ms;
-        // The thread of a local task keeps a handle for its own use.
-        let own = u32::from(header.home().is_some() && !header.is_system());
-        Some(TaskInfo {
-            id: header.goid,
-            parent: header.parent,
-            name: header.name().map(str::to_owned),
-            status,
-            reason: header.park.reason(),
-            location: header.park.location().filter(|_| waits),
-            waiting_ms: if waits {
-                now_ms.saturating_sub(header.park.since_ms())
-            } else {
-                0
-            },
-            spawned_at: header.spawn_loc,
-            type_name: (header.vtable.type_name)(),
-            size: header.vtable.size,
-            suspended: state.is_scanned(),
-            locked: header.home().is_some(),
-            cancelled: state.is_cancelled(),
-            labels: header.park.labels(),
-            wakers,
-            handles: handles.saturating_sub(own),
-            target: if waits { header.park.target() } else { 0 },
-            root: header.home().is_some() && header.is_system(),
-            forgotten: forgotten && waited,
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mode::Exact => "exact",
+            Mode::Ragged => "ragged",
         })
     }
 }
 
-fn status(state: Snapshot) -> Option<Status> {
-    match state.status() {
-        RUNNABLE => Some(Status::Runnable),
-        RUNNING => Some(Status::Running),
-        WAITING => Some(Status::Waiting),
-        PREEMPTED => Some(Status::Preempted),
-        DEAD => None,
-        other => unreachable!("gmp: a task in state {other}"),
+/// A poll that did not give way to a snapshot.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Straggler {
+    /// The task's id.
+    pub id: u64,
+    /// The number of its thread in this runtime.
+    pub thread: u32,
+    /// Where it was spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// How long the poll has lasted, at least.
+    pub polled_for: Duration,
+}
+
+impl fmt::Display for Straggler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, thread, at) = (self.id, self.thread, self.spawned_at);
+        write!(
+            f,
+            "goroutine {id} on thread {thread} is in a poll of at least {:?}, created at {at}",
+            self.polled_for
+        )
     }
 }
 
-/// Every task of the runtime, in the order of ids. The world stops for it.
+/// How a snapshot went.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Shot {
+    /// Whether it is one moment.
+    pub mode: Mode,
+    /// How long the world stood still.
+    pub stop: Duration,
+    /// How long it took.
+    pub wall: Duration,
+    /// How many tasks it has.
+    pub tasks: usize,
+    /// Tasks spawned and not ended, as counted at its moment. The tasks of
+    /// `block_on` do not count.
+    pub alive: u64,
+    /// The polls that went on.
+    pub stragglers: Vec<Straggler>,
+}
+
+impl fmt::Display for Shot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = |time: Duration| Duration::from_micros(time.as_micros() as u64);
+        let (mode, tasks) = (self.mode, self.tasks);
+        let (stop, wall) = (micros(self.stop), micros(self.wall));
+        write!(f, "mode={mode} stop={stop:?} wall={wall:?} tasks={tasks}")
+    }
+}
+
+/// Every task of the runtime, in the order of ids.
 pub fn tasks(handle: &Handle) -> Vec<TaskInfo> {
-    let sched = handle.sched();
-    let now = (sched.real_nanotime() / 1_000_000) as u32;
-    let coarse = sched.coarse_ms();
-    let mut found = Vec::new();
-    {
-        let _stopped = stw::stop_the_world(sched);
-        sched
-            .registry
-            .for_each(|header, _| found.extend(TaskInfo::of(header, now, coarse)));
-        queued(sched, |header| {
-            found.extend(TaskInfo::of(header, now, coarse))
-        });
-        found.extend(running(sched));
-        found.extend(current().filter(|_| is_here(sched)));
-    }
-    // A task that has parked before and is on a queue or in a poll now was seen
-    // twice; the sight that comes first knows most, but not of blocking sections.
-    found.sort_by_key(|task| (task.id, task.type_name == UNKNOWN));
-    found.dedup_by(|later, first| {
-        if later.id == first.id && later.status == Status::Syscall {
-            first.status = Status::Syscall;
-        }
-        later.id == first.id
-    });
-    found
+    take(handle).0
 }
 
-/// The type of a running task that has never waited: only its M knows it.
-const UNKNOWN: &str = "gmp::task";
+/// Every task of the runtime, in the order of ids, and how that went.
+pub fn take(handle: &Handle) -> (Vec<TaskInfo>, Shot) {
+    let mut found = Vec::with_capacity(handle.sched().registry.len() + 64);
+    let shot = visit(handle, |task| found.push(task));
+    found.sort_by_key(|task| task.id);
+    (found, shot)
+}
 
-/// Whether this thread is an M of the runtime.
-fn is_here(sched: &Arc<Sched>) -> bool {
-    crate::m::with_current(|m| m.is_some_and(|m| Arc::ptr_eq(&m.sched, sched)))
+/// Calls `each` with every task of the runtime once, in no order, so that nobody need
+/// keep them all. It must not ask for a snapshot itself.
+pub fn visit(handle: &Handle, each: impl FnMut(TaskInfo)) -> Shot {
+    walk(handle.sched(), Hooks::On, each)
 }
 
 /// The task that runs on this thread. No lock, no stop.
 pub fn current() -> Option<TaskInfo> {
-    crate::m::with_current(|m| {
+    m::with_current(|m| {
         let m = m?;
         // SAFETY: the running task outlives the call that it makes.
         let header = unsafe { m.curg.get().as_ref() }?;
-        TaskInfo::of(header, m.sched.coarse_ms(), m.sched.coarse_ms())
+        TaskInfo::of(header, RUNNING, 0)
     })
+}
+
+/// One snapshot at a time in the process; the epoch of the last one.
+static LAST: Mutex<Option<Epoch>> = Mutex::new(None);
+
+/// Whether the epoch is published: without it, what the walker sees is no cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hooks {
+    On,
+    #[cfg(test)]
+    Off,
+}
+
+/// Closes the snapshot, even if the caller's function has panicked.
+struct Closing;
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        probe::close();
+        probe::clear();
+    }
+}
+
+#[track_caller]
+pub(crate) fn walk(sched: &Arc<Sched>, hooks: Hooks, each: impl FnMut(TaskInfo)) -> Shot {
+    sched.assert_here();
+    let mut last = try_lock(&LAST).unwrap_or_else(|| block_in_place(|| lock(&LAST)));
+    let epoch = Epoch::next(*last);
+    *last = Some(epoch);
+    let begun = Instant::now();
+    let now_ms = (sched.real_nanotime() / 1_000_000) as u32;
+    let taking = probe::open(sched, epoch, now_ms);
+    let closing = Closing;
+    let mut open = open(sched, hooks, taking);
+    let mut sink = Sink {
+        polls: std::mem::take(&mut open.polls),
+        tasks: 0,
+        each,
+    };
+    std::mem::take(&mut open.unlisted)
+        .into_iter()
+        .for_each(|task| sink.give(task));
+
+    let batch = RefCell::new(Vec::with_capacity(STEP as usize));
+    let look = |header: &Header| {
+        let prof = &header.park.prof;
+        let seen = prof.look(epoch, &header.state, |status| {
+            TaskInfo::of(header, status, now_ms)
+        });
+        batch.borrow_mut().extend(seen.flatten());
+    };
+    let mut others = Vec::new();
+    sched.registry.walk(STEP, look, || {
+        batch
+            .borrow_mut()
+            .drain(..)
+            .for_each(|task| sink.give(task));
+        probe::drain(&mut others, &mut |task| sink.give(task));
+    });
+    probe::close();
+    probe::drain(&mut others, &mut |task| sink.give(task));
+    drop(closing);
+    let stragglers = sink.stragglers();
+    Shot {
+        mode: if stragglers.is_empty() {
+            Mode::Exact
+        } else {
+            Mode::Ragged
+        },
+        stop: open.stop,
+        wall: begun.elapsed(),
+        tasks: sink.finish(),
+        alive: open.alive,
+        stragglers,
+    }
+}
+
+/// What is known when the world starts again.
+struct Open {
+    /// How long it stood.
+    stop: Duration,
+    /// Tasks that no list has.
+    unlisted: Vec<TaskInfo>,
+    /// Polls that went on.
+    polls: Vec<Poll>,
+    alive: u64,
+}
+
+fn open(sched: &Arc<Sched>, hooks: Hooks, taking: Taking) -> Open {
+    let many = sched.registry.len() >= MANY;
+    let begun = Instant::now();
+    let mut world = stw::stop_within(sched, BUDGET);
+    let own = m::with_current(|m| {
+        let m = m.filter(|m| Arc::ptr_eq(&m.sched, sched))?;
+        Some(m.shared.id)
+    });
+    // Before the epoch: a poll that ends in between is none that it cuts in two.
+    let polls = polls(sched, own);
+    if hooks == Hooks::On {
+        probe::publish(taking.epoch);
+        if !polls.is_empty() {
+            heavy_fence(); // partner: the light fence at the end of a poll
+        }
+    }
+    let alive = sched.live_tasks();
+    let mut unlisted = Vec::new();
+    let mut see = |header: &Header| {
+        // ord: written by who has the right to run it, and none of them runs it
+        if header.slot.load(Ordering::Relaxed) == 0
+            && let Some(status) = header.park.prof.claim(taking.epoch, &header.state)
+        {
+            unlisted.extend(TaskInfo::of(header, status, taking.now_ms));
+        }
+    };
+    queued(sched, &mut see);
+    m::with_current(|m| {
+        let m = m.filter(|m| Some(m.shared.id) == own);
+        // SAFETY: the running task outlives the call that it makes.
+        if let Some(header) = m.and_then(|m| unsafe { m.curg.get().as_ref() }) {
+            see(header);
+        }
+    });
+    if many {
+        world.leave_own();
+    }
+    drop(world);
+    Open {
+        stop: begun.elapsed(),
+        unlisted,
+        polls,
+        alive,
+    }
+}
+
+/// A poll that goes on while the world stands still.
+struct Poll {
+    mp: Arc<MShared>,
+    id: u64,
+    spawned_at: &'static Location<'static>,
+    blocks: bool,
+    age: Duration,
+    /// Whether its task has been met on a list.
+    met: bool,
+}
+
+fn polls(sched: &Sched, own: Option<u32>) -> Vec<Poll> {
+    let now = sched.real_nanotime();
+    let ms = lock(&sched.allm);
+    let polls = ms.iter().filter(|mp| Some(mp.id) != own).filter_map(|mp| {
+        let id = mp.goid.load(Ordering::Acquire); // ord: with the place of its spawn
+        let spawned_at = leaf::location_of(mp.spawn_loc.load(Ordering::Relaxed))?; // ord: for people
+        (id != 0).then(|| Poll {
+            mp: mp.clone(),
+            id,
+            spawned_at,
+            blocks: mp.blocks(),
+            age: mp.poll_age(now),
+            met: false,
+        })
+    });
+    let mut polls: Vec<Poll> = polls.collect();
+    polls.sort_by_key(|poll| poll.id);
+    polls
+}
+
+/// Where the records go.
+struct Sink<F> {
+    polls: Vec<Poll>,
+    tasks: usize,
+    each: F,
+}
+
+impl<F: FnMut(TaskInfo)> Sink<F> {
+    fn give(&mut self, mut task: TaskInfo) {
+        if let Ok(at) = self.polls.binary_search_by_key(&task.id, |poll| poll.id) {
+            let poll = &mut self.polls[at];
+            poll.met = true;
+            if poll.blocks {
+                task.status = Status::Syscall;
+            }
+        }
+        self.tasks += 1;
+        (self.each)(task);
+    }
+
+    fn stragglers(&self) -> Vec<Straggler> {
+        let stragglers = self.polls.iter().filter(|poll| !poll.blocks);
+        stragglers
+            .map(|poll| Straggler {
+                id: poll.id,
+                thread: poll.mp.id,
+                spawned_at: poll.spawned_at,
+                polled_for: poll.age,
+            })
+            .collect()
+    }
+
+    /// Gives the tasks that only their Ms know; how many there were in all.
+    fn finish(mut self) -> usize {
+        let unmet = std::mem::take(&mut self.polls);
+        for poll in unmet.iter().filter(|poll| !poll.met) {
+            self.give(TaskInfo::polled(poll.id, poll.spawned_at, poll.blocks));
+        }
+        self.tasks
+    }
 }
 
 /// The task with this number, if it is on a queue. The world stands still.
@@ -206,41 +400,4 @@ fn queued(sched: &Sched, mut look: impl FnMut(&Header)) {
     for mp in lock(&sched.allm).iter() {
         lock(&mp.inbox).tasks.iter().for_each(&mut see);
     }
-}
-
-/// The tasks inside polls, by what their Ms tell: the tasks themselves may end
-/// at any moment.
-fn running(sched: &Arc<Sched>) -> Vec<TaskInfo> {
-    let ms = lock(&sched.allm);
-    let running = ms.iter().filter_map(|mp| {
-        let id = mp.goid.load(Ordering::Relaxed); // ord: for people
-        let spawned_at = leaf::location_of(mp.spawn_loc.load(Ordering::Relaxed))?; // ord: as above
-        let blocks = mp.syscalls.load(Ordering::Relaxed) > 0; // ord: as above
-        (id != 0).then_some(TaskInfo {
-            id,
-            parent: 0,
-            name: None,
-            status: if blocks {
-                Status::Syscall
-            } else {
-                Status::Running
-            },
-            reason: WaitReason::Foreign,
-            location: None,
-            waiting_ms: 0,
-            spawned_at,
-            type_name: UNKNOWN,
-            size: 0,
-            suspended: false,
-            locked: false,
-            cancelled: false,
-            labels: 0,
-            wakers: 0,
-            handles: 0,
-            target: 0,
-            root: false,
-            forgotten: false,
-        })
-    });
-    running.collect()
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use gmp_executor::{Handle, cycle};
 
 use crate::tasks::Tasks;
-use crate::text;
+use crate::{symbols, text};
 
 /// Writes every task of every runtime of this process in Go's text form, one
 /// runtime after the other, in the order in which they started. A line that begins
@@ -43,6 +43,9 @@ fn one(out: &mut impl Write, tasks: &Tasks, procs: usize) -> io::Result<()> {
         tasks.took(),
         tasks.len(),
     )?;
+    if let Some(hint) = symbols::hint() {
+        writeln!(out, "# {hint}")?;
+    }
     for task in tasks {
         write!(out, "\n{}", text::block(task))?;
     }

@@ -16,6 +16,7 @@ mod pprof;
 mod profile;
 mod recover;
 mod sigquit;
+mod symbols;
 mod tasks;
 mod text;
 mod waiting;
@@ -28,6 +29,7 @@ pub use crate::recover::{Recover, RecoverFuture, RecoverLayer};
 #[doc(hidden)]
 pub use crate::sigquit::QuitListener;
 pub use crate::sigquit::{ParseSigQuitError, SigQuit, on_sigquit};
+pub use crate::symbols::{NoFramePointers, park_stacks};
 pub use crate::tasks::{Tasks, tasks};
 pub use crate::waiting::{Waiting, waiting};
 pub use gmp_executor::WaitReason;

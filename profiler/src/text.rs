@@ -9,19 +9,22 @@ use gmp_executor::snapshot::TaskInfo;
 
 use crate::frames;
 use crate::labels::Labels;
+use crate::symbols::{self, Symbol};
 
-/// One task: header, where it waits, who created it.
+/// One task: header, its stack or where it waits, who created it.
 pub(crate) fn block(task: &TaskInfo) -> String {
     let mut text = header(task);
-    let at = frames::place(task);
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        text,
-        "\n{}(...)\n\t{}:{} +0x0",
-        frames::function(task),
-        at.file(),
-        at.line()
-    );
+    text.push('\n');
+    let stack = task.stack.as_deref().map_or_else(Vec::new, symbols::resolve);
+    for Symbol { function, file, line } in &stack {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{function}(...)\n\t{file}:{line} +0x0");
+    }
+    if stack.is_empty() {
+        let at = frames::place(task);
+        let (function, file, line) = (frames::function(task), at.file(), at.line());
+        let _ = writeln!(text, "{function}(...)\n\t{file}:{line} +0x0");
+    }
     text.push_str(&creator(task));
     text
 }

@@ -28,7 +28,6 @@ pub(crate) struct Header {
     /// task that is not.
     pub(crate) sched: NonNull<Sched>,
     pub(crate) goid: u64,
-    pub(crate) parent: u64,
     pub(crate) spawn_loc: &'static Location<'static>,
     pub(crate) park: ParkRecord,
     /// Rare properties, fixed at spawn.
@@ -68,6 +67,11 @@ pub(crate) struct VTable {
 }
 
 impl Header {
+    /// The task that spawned it; 0: none.
+    pub(crate) fn parent(&self) -> u64 {
+        self.park.parent()
+    }
+
     pub(crate) fn name(&self) -> Option<&str> {
         self.extra.as_ref().and_then(|extra| extra.name.as_deref())
     }
@@ -84,6 +88,12 @@ impl Header {
     /// The address of the task that joins this one, if one of ours does.
     pub(crate) fn joiner(&self) -> usize {
         self.join_waker.joiner()
+    }
+
+    /// The root of a `block_on` is not dropped by a shutdown: somebody waits for it
+    /// on its own stack.
+    pub(crate) fn is_root(&self) -> bool {
+        self.home().is_some() && self.is_system()
     }
 
     pub(crate) fn is_system(&self) -> bool {

@@ -1,0 +1,253 @@
+//! The machine stack of a task at the moment when a leaf is about to wait: from the
+//! leaf through the futures around it to the poll of the task. It is there for the
+//! taking, with frame pointers, and says in which functions a task waits.
+//!
+//! Off unless asked for; then each leaf that waits walks its own thread's frames,
+//! and the addresses are kept once for each different stack. Names are for the
+//! reader to find.
+//!
+//! Invariant: a walk reads only between its own frame and that of the poll's caller,
+//! on its own thread. That part of the stack is in use, so it can be read, whatever
+//! a register holds that is no frame pointer.
+
+#![expect(unsafe_code, reason = "reads the frames of its own thread's stack")]
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::ptr;
+
+use crate::g::Header;
+use crate::m::M;
+use crate::sync::{Arc, AtomicU32, Mutex, Ordering, lock};
+
+/// What diagnostics are on, a bit each. One load answers for all of them.
+static FLAGS: AtomicU32 = AtomicU32::new(0);
+
+/// Leaves note the stack on which they wait.
+const PARK_STACK: u32 = 1;
+
+/// Whether leaves are to note their stacks.
+#[inline]
+pub(crate) fn wanted() -> bool {
+    FLAGS.load(Ordering::Relaxed) & PARK_STACK != 0 // ord: a wish, to be seen some time soon
+}
+
+/// Switches the stacks of waiting tasks on or off, in the whole process: from now
+/// on, for tasks that begin to wait. Returns whether they were on.
+pub fn set_park_stacks(on: bool) -> bool {
+    let before = if on {
+        FLAGS.fetch_or(PARK_STACK, Ordering::Relaxed) // ord: as above
+    } else {
+        FLAGS.fetch_and(!PARK_STACK, Ordering::Relaxed) // ord: as above
+    };
+    before & PARK_STACK != 0
+}
+
+/// Whether the stacks of waiting tasks are on.
+pub fn park_stacks() -> bool {
+    wanted()
+}
+
+/// Frames of one stack at most.
+const DEEPEST: usize = 64;
+
+/// Different stacks at most: programs have hundreds. What comes later has none.
+const MOST: usize = 1 << 16;
+
+/// Every stack that was seen, by its number: the index plus 1.
+static STACKS: Mutex<Option<Stacks>> = Mutex::new(None);
+
+#[derive(Default)]
+struct Stacks {
+    numbers: HashMap<Arc<[usize]>, u32>,
+    stacks: Vec<Arc<[usize]>>,
+}
+
+/// The stacks of tasks that wait, by the address of the task: its header has no
+/// room for a number, and few programs ask for stacks.
+const SHARDS: usize = 16;
+static NOTES: [Mutex<Option<HashMap<usize, u32>>>; SHARDS] = [const { Mutex::new(None) }; SHARDS];
+
+fn notes(task: usize) -> &'static Mutex<Option<HashMap<usize, u32>>> {
+    // Tasks lie at multiples of 16.
+    &NOTES[(task >> 4) % SHARDS]
+}
+
+/// A poll begins; its caller has a variable at `frame`.
+#[inline]
+pub(crate) fn begin(m: &M, frame: *const u8) {
+    if wanted() {
+        m.poll_frame.set(frame.addr());
+    }
+}
+
+/// Notes the stack of the wait that begins, or forgets that of the one before: by
+/// whoever has the right to run the task.
+#[cold]
+pub(crate) fn keep(header: &Header, stack: u32) {
+    let task = ptr::from_ref(header).addr();
+    match stack {
+        0 => forget(task),
+        stack => note(task, stack),
+    }
+    header.park.set_has_stack(stack != 0);
+}
+
+/// The task has ended.
+#[inline]
+pub(crate) fn end(header: &Header) {
+    if header.park.has_stack() {
+        keep(header, 0);
+    }
+}
+
+/// The stack on which the task waits; see [`capture`].
+pub(crate) fn of(header: &Header) -> Option<Arc<[usize]>> {
+    let task = ptr::from_ref(header).addr();
+    header.park.has_stack().then(|| noted(task)).flatten()
+}
+
+fn note(task: usize, stack: u32) {
+    lock(notes(task))
+        .get_or_insert_default()
+        .insert(task, stack);
+}
+
+fn forget(task: usize) {
+    if let Some(notes) = lock(notes(task)).as_mut() {
+        notes.remove(&task);
+    }
+}
+
+/// The return addresses of the stack that was noted, the leaf first.
+fn noted(task: usize) -> Option<Arc<[usize]>> {
+    let number = *lock(notes(task)).as_ref()?.get(&task)?;
+    let index = usize::try_from(number).ok()?.checked_sub(1)?;
+    lock(&STACKS).as_ref()?.stacks.get(index).cloned()
+}
+
+fn number_of(stack: &[usize]) -> u32 {
+    let mut table = lock(&STACKS);
+    let table = table.get_or_insert_default();
+    if let Some(&number) = table.numbers.get(stack) {
+        return number;
+    }
+    if table.stacks.len() == MOST {
+        return 0;
+    }
+    let stack: Arc<[usize]> = stack.into();
+    table.stacks.push(stack.clone());
+    let number = table.stacks.len() as u32;
+    table.numbers.insert(stack, number);
+    number
+}
+
+/// The number of the stack of whoever calls, up to the frame that holds `end`, an
+/// address on this thread's stack; 0 if there is none.
+#[inline(never)]
+pub(crate) fn capture(end: usize) -> u32 {
+    let mut stack = [0; DEEPEST];
+    match walk(end, &mut stack) {
+        0 => 0,
+        n => number_of(&stack[..n]),
+    }
+}
+
+/// Whether a walk finds the frames of this program: it does not, if the program was
+/// built without frame pointers, or for a processor that we do not know.
+pub fn has_frame_pointers() -> bool {
+    /// Three frames that nothing merges, and the walk in the last one.
+    #[inline(never)]
+    fn nest(depth: u32, end: usize) -> usize {
+        let mut stack = [0; DEEPEST];
+        let found = match depth {
+            0 => walk(end, &mut stack),
+            _ => nest(black_box(depth - 1), end),
+        };
+        black_box(&stack);
+        found
+    }
+    let end = 0_u8;
+    // Three calls of `nest` from itself, and the one from here.
+    nest(black_box(3), (&raw const end).addr()) >= 4
+}
+
+/// Fills `found` with the return addresses of the frames below `end`, the innermost
+/// first. Returns how many there are.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "its frame would be part of what it finds"
+)]
+fn walk(end: usize, found: &mut [usize; DEEPEST]) -> usize {
+    let here = (&raw const *found).addr();
+    let mut frame = frame_pointer();
+    let mut low = here;
+    let mut n = 0;
+    while n < DEEPEST
+        && frame > low
+        && frame < end.saturating_sub(2 * size_of::<usize>())
+        && frame.is_multiple_of(align_of::<usize>())
+    {
+        let words = ptr::with_exposed_provenance::<usize>(frame);
+        // SAFETY: aligned, and between two addresses of this thread's stack that
+        // frames in use hold: `found` and `end`. Nobody else writes there.
+        let (next, back) = unsafe { (words.read_volatile(), words.add(1).read_volatile()) };
+        if back == 0 {
+            break;
+        }
+        found[n] = back;
+        n += 1;
+        low = frame;
+        frame = next;
+    }
+    n
+}
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "the frame pointer of whoever asks")]
+fn frame_pointer() -> usize {
+    let frame: usize;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: copies a register.
+    unsafe {
+        std::arch::asm!("mov {}, rbp", out(reg) frame, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: copies a register.
+    unsafe {
+        std::arch::asm!("mov {}, x29", out(reg) frame, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        frame = 0;
+    }
+    frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{capture, forget, note, noted, number_of};
+
+    #[test]
+    fn a_stack_has_one_number() {
+        let (one, two) = (number_of(&[1, 2, 3]), number_of(&[1, 2]));
+        assert_ne!(one, two);
+        assert_eq!(number_of(&[1, 2, 3]), one);
+        note(16, one);
+        assert_eq!(noted(16).as_deref(), Some(&[1, 2, 3][..]));
+        note(16, two);
+        assert_eq!(noted(16).as_deref(), Some(&[1, 2][..]));
+        forget(16);
+        assert_eq!(noted(16), None);
+    }
+
+    /// With frame pointers or without, a walk ends where it is told to.
+    #[test]
+    fn a_walk_stays_below_its_end() {
+        let end = 0_u8;
+        let near = (&raw const end).addr();
+        assert_eq!(capture(0), 0);
+        let _any = capture(near);
+    }
+}

@@ -87,6 +87,7 @@ pub(crate) fn set_aside(m: &M, gp: ReadyG) {
     let others = pp.has_work() || !sched.injector.is_empty();
     let gp = if others { start(sched, gp) } else { Some(gp) };
     if let Some(gp) = gp {
+        m.shared.is_to_poll(gp.header());
         let pp = m.release_p();
         m.shared.fence.lose();
         handoff_p(sched, pp);
@@ -216,9 +217,8 @@ pub(crate) fn start(sched: &Sched, gp: ReadyG) -> Option<ReadyG> {
     let idle = sched.lock().inner.midle.pop();
     let Some(idle) = idle else { return Some(gp) };
     {
-        // Dumps and a stopped clock must not miss it on its way.
         let mut inbox = lock(&idle.inbox);
-        idle.goid.store(gp.header().goid, Ordering::Release); // ord: for people
+        idle.is_to_poll(gp.header());
         inbox.tasks.push_back(gp);
     }
     idle.start_with(None, false);

@@ -227,11 +227,11 @@ mod barrier {
     pub(crate) fn register() {}
 
     pub(crate) fn light_fence() {
-        store_load_fence(); // form F; partner: heavy_fence; model p_fence
+        store_load_fence(); // form F; partner: heavy_fence; model p_fence, model snapshot
     }
 
     pub(crate) fn heavy_fence() {
-        store_load_fence(); // form F; partner: light_fence; model p_fence
+        store_load_fence(); // form F; partner: light_fence; model p_fence, model snapshot
     }
 }
 

@@ -16,6 +16,8 @@
 
 #[cfg(any(test, not(loom)))]
 pub(crate) mod forgotten;
+#[cfg(any(test, not(loom)))]
+pub(crate) mod prof;
 pub(crate) mod refs;
 pub(crate) mod state;
 

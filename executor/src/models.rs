@@ -26,6 +26,7 @@ mod no_lost_wakeup;
 mod note;
 mod p_fence;
 mod runnext_once;
+mod snapshot;
 mod suspend;
 mod task;
 mod task_state;

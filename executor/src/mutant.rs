@@ -42,6 +42,12 @@ pub(crate) enum Mutant {
     ResumeForgetsWake,
     /// `State::withdraw_stop` clears the request and looks no further.
     WithdrawOnlyClears,
+    /// `Prof::tag` leaves no tag.
+    StatusUntagged,
+    /// `Prof::before_park` lets the record be overwritten that nobody has taken.
+    ParkUnrecorded,
+    /// `Prof::look` keeps what it copied, whatever became of the word meanwhile.
+    CopyUnclaimed,
 }
 
 #[cfg(not(all(test, loom)))]

@@ -128,9 +128,9 @@ fn text(header: &Header, payload: &(dyn Any + Send)) -> String {
         at.line(),
         spawner.unwrap_or("gmp::spawn"),
     );
-    if header.parent != 0 {
+    if header.parent() != 0 {
         // Writing to a string cannot fail.
-        let _ = write!(text, " in goroutine {}", header.parent);
+        let _ = write!(text, " in goroutine {}", header.parent());
     }
     let _ = writeln!(text, "\n\t{}:{} +0x0", created.file(), created.line());
     text

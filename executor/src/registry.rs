@@ -31,6 +31,8 @@ struct Shard {
     len: u32,
     /// The free slot that was given back last, plus 1; 0: none.
     free: u32,
+    /// How many slots are free.
+    spare: u32,
 }
 
 const CHUNK: usize = 512;
@@ -68,6 +70,7 @@ impl Shard {
                 unreachable!("gmp: a used slot on the free list")
             };
             self.free = next;
+            self.spare -= 1;
             index
         } else {
             if self.len as usize == self.chunks.len() * CHUNK {
@@ -83,6 +86,14 @@ impl Shard {
     fn remove(&mut self, index: u32) {
         *self.slot(index) = Slot::free(self.free);
         self.free = index + 1;
+        self.spare += 1;
+    }
+
+    /// The tasks in some of the slots.
+    fn part(&self, from: u32, to: u32) -> impl Iterator<Item = NonNull<Header>> {
+        let slots = (from..to.min(self.len))
+            .map(|index| self.chunks[index as usize / CHUNK][index as usize % CHUNK]);
+        slots.filter_map(|slot| slot.get().ok())
     }
 
     fn tasks(&self) -> impl Iterator<Item = NonNull<Header>> {
@@ -144,12 +155,32 @@ impl Registry {
         }
     }
 
+    /// As [`Registry::for_each`], but no lock is held for long: a shard's is given
+    /// back after each `step` slots, and `pause` is called under none. A task that is
+    /// listed from before until after the walk is seen once.
+    pub(crate) fn walk(&self, step: u32, mut look: impl FnMut(&Header), mut pause: impl FnMut()) {
+        for shard in &self.shards {
+            // What is put behind this later was not listed before.
+            let len = lock(shard).len;
+            let mut at = 0;
+            while at < len {
+                for task in lock(shard).part(at, len.min(at + step)) {
+                    // SAFETY: as in for_each.
+                    look(unsafe { task.as_ref() });
+                }
+                at += step;
+                pause();
+            }
+        }
+    }
+
     /// How many tasks are listed.
     pub(crate) fn len(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| lock(shard).tasks().count())
-            .sum()
+        let used = |shard: &Mutex<Shard>| {
+            let shard = lock(shard);
+            (shard.len - shard.spare) as usize
+        };
+        self.shards.iter().map(used).sum()
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use crate::clock::nanos;
 use crate::m::{self, M, MShared, start_m, wake_p};
 use crate::p::{P, PDEAD, PGCSTOP};
 use crate::preempt;
@@ -17,6 +18,8 @@ use crate::sync::{Arc, MutexGuard, Ordering, lock};
 const RETRY: Duration = Duration::from_micros(100);
 /// Requests before a P is taken out of a poll that does not answer.
 const PATIENCE: u32 = 3;
+/// So long a stop waits for an answer before it takes a P.
+const PATIENT: Duration = Duration::from_micros(300);
 
 /// The stopped world. Dropping it starts the world.
 pub(crate) struct WorldStopped<'a> {
@@ -30,6 +33,13 @@ pub(crate) struct WorldStopped<'a> {
 /// Stops the world; blocks until it stands. A second stopper waits.
 #[track_caller]
 pub(crate) fn stop_the_world(sched: &Arc<Sched>) -> WorldStopped<'_> {
+    stop_within(sched, PATIENT)
+}
+
+/// As [`stop_the_world`]; a poll that does not give way within `patience` loses its
+/// P and goes on without one.
+#[track_caller]
+pub(crate) fn stop_within(sched: &Arc<Sched>, patience: Duration) -> WorldStopped<'_> {
     sched.assert_here();
     let world = lock(&sched.world);
     // sysmon must not take the stopper's own P in the middle of this.
@@ -48,16 +58,23 @@ pub(crate) fn stop_the_world(sched: &Arc<Sched>) -> WorldStopped<'_> {
             stopped(&mut guard, pp);
         }
     }
-    let mut tries = 0;
-    loop {
-        if sched.lock().inner.stopwait == 0 {
+    let stands = || sched.lock().inner.stopwait == 0;
+    let begun = sched.real_nanotime();
+    let patience = nanos(patience);
+    while !stands() {
+        let rest = (begun + patience).saturating_sub(sched.real_nanotime());
+        for pp in sched.all_ps().filter(|pp| Some(pp.id) != own) {
+            ask(sched, pp, rest == 0);
+        }
+        if stands() {
             break;
         }
-        for pp in sched.all_ps().filter(|pp| Some(pp.id) != own) {
-            ask(sched, pp, tries >= PATIENCE);
-        }
-        tries += 1;
-        sched.stop_note.sleep_for(Some(RETRY));
+        let rest = if rest == 0 {
+            RETRY
+        } else {
+            RETRY.min(Duration::from_nanos(rest))
+        };
+        sched.stop_note.sleep_for(Some(rest));
     }
     WorldStopped {
         sched,
@@ -140,6 +157,21 @@ pub(crate) fn stop_handed_off(sched: &Sched, guard: &mut SchedGuard<'_>, pp: &P)
 }
 
 impl WorldStopped<'_> {
+    /// The stopper goes on without its own P, which starts with the others: it has
+    /// something long to do.
+    pub(crate) fn leave_own(&mut self) {
+        if self.own.take().is_none() {
+            return;
+        }
+        m::with_current(|m| {
+            let m = m.expect("gmp: a stopper with a P is an M");
+            m.with_p(|_| {
+                m.release_p();
+                m.shared.fence.lose();
+            });
+        });
+    }
+
     /// The number of Ps that the world starts with.
     pub(crate) fn set_procs(&mut self, procs: u32) {
         self.procs = procs.clamp(1, MAX_PROCS as u32);

@@ -14,7 +14,7 @@ use crate::ready;
 use crate::sched::Sched;
 use crate::sync::{Arc, lock};
 use crate::syscall::block_in_place;
-use crate::{m, preempt, snapshot, stw};
+use crate::{m, preempt, probe, snapshot, stw};
 
 /// A task that nobody runs while this exists. Dropping it lets the task go on.
 pub struct Suspended {
@@ -41,9 +41,9 @@ impl Suspended {
 
 impl Drop for Suspended {
     fn drop(&mut self) {
-        if let Some(task) = self.task.take()
-            && task.header().state.resume(self.stopped) == OnWake::Enqueue
-        {
+        let Some(task) = self.task.take() else { return };
+        probe::before_change(task.header());
+        if task.header().state.resume(self.stopped) == OnWake::Enqueue {
             ready::ready_won(&task);
         }
     }
@@ -126,6 +126,7 @@ fn try_until(
                 });
             }
         };
+        probe::before_change(task.header());
         match task.header().state.try_suspend() {
             OnSuspend::Dead => {
                 return Ok(Suspended {
@@ -156,10 +157,11 @@ fn pause(
     nap: &mut Duration,
 ) -> Result<(), StillRunning> {
     if until.is_some_and(|until| Instant::now() >= until) {
-        if let Some(task) = task
-            && task.header().state.withdraw_stop() == OnWake::Enqueue
-        {
-            ready::ready_won(task);
+        if let Some(task) = task {
+            probe::before_change(task.header());
+            if task.header().state.withdraw_stop() == OnWake::Enqueue {
+                ready::ready_won(task);
+            }
         }
         let blocking = lock(&sched.allm)
             .iter()

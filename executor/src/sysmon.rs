@@ -238,6 +238,7 @@ impl Sysmon {
             if watch.poll != poll {
                 watch.poll = poll;
                 watch.poll_since = now;
+                mp.note_poll(poll.1, now);
                 continue; // it has to span one whole tick of ours
             }
             let age = now - watch.poll_since;

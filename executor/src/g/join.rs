@@ -331,7 +331,9 @@ impl fmt::Debug for AbortHandle {
 /// Aborts a task that the caller holds a reference to.
 pub(crate) fn abort(task: NonNull<Header>) {
     // SAFETY: the caller holds a reference.
-    if unsafe { task.as_ref() }.state.abort() == OnWake::Enqueue {
+    let header = unsafe { task.as_ref() };
+    probe::before_change(header);
+    if header.state.abort() == OnWake::Enqueue {
         // SAFETY: this thread won edge 6.
         enqueue::ready(unsafe { ReadyG::from_ptr(task) });
     }

@@ -8,7 +8,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::sched::Sched;
 use crate::sync::{AtomicPtr, Ordering};
-use crate::{m, ready};
+use crate::{m, probe, ready};
 
 use super::header::{self, Header, ReadyG};
 use super::refs::Released;
@@ -140,7 +140,9 @@ pub(crate) fn wake_unqueued(sched: &Sched, waker: Waker) -> Result<Option<ReadyG
         return Err(waker);
     };
     // SAFETY: the waker is counted.
-    let won = unsafe { task.as_ref() }.state.wake() == OnWake::Enqueue;
+    let header = unsafe { task.as_ref() };
+    probe::before_change(header);
+    let won = header.state.wake() == OnWake::Enqueue;
     // The waker goes after the state change; if it won, the task is alive and
     // this is not the last reference.
     drop(waker);
@@ -168,6 +170,7 @@ unsafe fn wake_by_ref(data: *const ()) {
     }
     // SAFETY: the waker keeps the task during this call.
     let header = unsafe { task.as_ref() };
+    probe::before_change(header);
     if header.state.wake() == OnWake::Enqueue {
         // SAFETY: this thread won edge 6.
         ready::ready(unsafe { ReadyG::from_ptr(task) });

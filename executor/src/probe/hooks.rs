@@ -1,0 +1,167 @@
+//! Where diagnostics look into the scheduler: one word, [`FLAGS`], and a function
+//! for each kind of transition. While nothing is wanted a hook is one relaxed load
+//! of that word and a branch; the rest is out of line.
+//!
+//! What the hooks do while a snapshot is open is told in `g/prof.rs`. The records
+//! that they take wait in a few buffers for the walker; a buffer is open as long
+//! as its snapshot is, and a task's word is claimed under the buffer's lock: so no
+//! record comes after the walker has closed it.
+//!
+//! `--cfg gmp_no_probe` builds a scheduler without the hooks and without park
+//! records, to see what they cost. A snapshot is then a walk without a promise.
+
+use crate::g::Header;
+use crate::g::prof::{Epoch, Prof};
+use crate::m::M;
+use crate::sched::Sched;
+use crate::sync::{AtomicU32, Mutex, Ordering, lock};
+
+use super::record::TaskInfo;
+
+/// Whether the scheduler has its probes.
+pub(crate) const ON: bool = !cfg!(gmp_no_probe);
+
+/// What is wanted: the epoch of the open snapshot in the upper bits; the lower six
+/// are for others. 0: nothing.
+static FLAGS: AtomicU32 = AtomicU32::new(0);
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "one load on every wake")]
+fn flags() -> u32 {
+    if ON {
+        FLAGS.load(Ordering::Relaxed) // ord: snapshot.rs brings it to everybody
+    } else {
+        0
+    }
+}
+
+/// The snapshot word of a task that is born now.
+#[inline]
+pub(crate) fn newborn() -> Prof {
+    Prof::born(flags())
+}
+
+/// Before anybody changes the status of a task that does not end.
+#[inline]
+pub(crate) fn before_change(header: &Header) {
+    let flags = flags();
+    if flags != 0 {
+        tag(header, flags);
+    }
+}
+
+#[cold]
+fn tag(header: &Header, flags: u32) {
+    if let Some(epoch) = Epoch::of(flags) {
+        header.park.prof.tag(epoch, &header.state);
+    }
+}
+
+/// Before `m` overwrites the task's park record, and its labels with these.
+#[inline]
+pub(crate) fn before_park(m: &M, header: &Header, labels: Option<u16>) {
+    if flags() != 0 {
+        let same = labels.is_none_or(|labels| labels == header.park.labels());
+        let claim = if same { Prof::before_park } else { Prof::claim };
+        record(m, header, claim);
+    }
+}
+
+/// Before `m` lists a task, ends it or changes its labels.
+#[inline]
+pub(crate) fn before_loss(m: &M, header: &Header) {
+    if flags() != 0 {
+        record(m, header, Prof::claim);
+    }
+}
+
+type Claim = fn(&Prof, Epoch, &crate::g::state::State) -> Option<u32>;
+
+#[cold]
+fn record(m: &M, header: &Header, claim: Claim) {
+    let mut buffer = lock(&BUFFERS[m.shared.id as usize % BUFFERS.len()]);
+    let Some(taking) = buffer.taking else { return };
+    // The buffers open before the epoch is published. Whoever was on its way here
+    // for an earlier one must not speak of a moment that is yet to come.
+    if taking.runtime != runtime(&m.sched) || Epoch::of(flags()) != Some(taking.epoch) {
+        return;
+    }
+    if let Some(status) = claim(&header.park.prof, taking.epoch, &header.state) {
+        buffer
+            .records
+            .extend(TaskInfo::of(header, status, taking.now_ms));
+    }
+}
+
+static BUFFERS: [Mutex<Buffer>; 8] = [const { Mutex::new(Buffer::new()) }; 8];
+
+/// Records that others than the walker have taken.
+struct Buffer {
+    taking: Option<Taking>,
+    records: Vec<TaskInfo>,
+}
+
+impl Buffer {
+    const fn new() -> Buffer {
+        Buffer {
+            taking: None,
+            records: Vec::new(),
+        }
+    }
+}
+
+/// The snapshot that is open.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taking {
+    pub(crate) epoch: Epoch,
+    /// The address of the runtime whose tasks are wanted.
+    runtime: usize,
+    /// The moment, in milliseconds.
+    pub(crate) now_ms: u32,
+}
+
+fn runtime(sched: &Sched) -> usize {
+    std::ptr::from_ref(sched).addr()
+}
+
+/// Opens the buffers. One snapshot at a time.
+pub(crate) fn open(sched: &Sched, epoch: Epoch, now_ms: u32) -> Taking {
+    let taking = Taking {
+        epoch,
+        runtime: runtime(sched),
+        now_ms,
+    };
+    for buffer in &BUFFERS {
+        lock(buffer).taking = Some(taking);
+    }
+    taking
+}
+
+/// Tells everybody; whoever has stopped the world, or makes a heavy fence, knows
+/// that they hear it.
+pub(crate) fn publish(epoch: Epoch) {
+    FLAGS.fetch_or(epoch.bits(), Ordering::SeqCst); // ord: before the fence of the opener
+}
+
+/// Gives the records that have come so far to `each`, which runs under no lock.
+pub(crate) fn drain(batch: &mut Vec<TaskInfo>, each: &mut dyn FnMut(TaskInfo)) {
+    for buffer in &BUFFERS {
+        std::mem::swap(batch, &mut lock(buffer).records);
+        batch.drain(..).for_each(&mut *each);
+    }
+}
+
+/// Closes the buffers: no record comes after this. What they hold stays for [`drain`].
+pub(crate) fn close() {
+    for buffer in &BUFFERS {
+        lock(buffer).taking = None;
+    }
+    FLAGS.fetch_and(0x3f, Ordering::Release); // ord: after the walker's copies
+}
+
+/// Throws away what nobody has drained.
+pub(crate) fn clear() {
+    for buffer in &BUFFERS {
+        lock(buffer).records.clear();
+    }
+}

@@ -6,10 +6,14 @@
 //! the connections, keeps a fixed number of requests open and takes the time from a request to the end of its answer.
 //!
 //! How to read a table. Requests per second are what server and load reach together, on the CPUs they share; `cpu us`
-//! is what the server alone has spent on a request. `calls` are its system calls per request, from a pass of its own
-//! under `perf stat` or, where that cannot be had, `strace` (which slows the server so much that it finds more to do
-//! each time it wakes); where there is neither, a dash. `noise %` is what other processes took, in percent of one CPU:
-//! with much of it the closing line says `disturbed`. Two ranges that overlap are a tie.
+//! is what the server alone has spent on a request. `noise %` is what other processes took, in percent of one CPU: with
+//! much of it the closing line says `disturbed`. Two ranges that overlap are a tie.
+//!
+//! `calls` are the server's system calls per request, from a pass of its own under `perf stat` or, where that cannot be
+//! had, `strace` (which slows the server so much that it finds more to do each time it wakes); where there is neither, a
+//! dash. Not all of them are costs: a server that is ahead of its load waits for each request, one that is behind finds
+//! many at each wait. So `wait` and `futex` may differ by a tenth of a call from pass to pass; `arm`, `read` and `write`
+//! are the runtime's own.
 
 mod calls;
 mod client;

@@ -46,7 +46,7 @@ impl Scale {
 
     pub(crate) fn measured(self, row: &Row) -> Until {
         let span = |millis| Until::Passed(Duration::from_millis(millis));
-        self.pick(span(3000), span(800), Until::Answered(2 * row.open()))
+        self.pick(span(3000), span(700), Until::Answered(2 * row.open()))
     }
 
     /// How many requests the system calls are counted over.

@@ -131,7 +131,7 @@ const GAVE_WAY: u8 = 2;
 /// A poll without a P computed for long and never slept.
 const COMPUTES: u8 = 4;
 /// The stack of its last wait is noted (`stacks.rs`).
-const HAS_STACK: u8 = 16;
+const HAS_STACK: u8 = 64;
 /// It has a turn to compute (`aside.rs`); whoever polls it takes this mark.
 const TURN: u8 = 8;
 /// It was never polled.

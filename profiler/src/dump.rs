@@ -27,7 +27,7 @@ use crate::{symbols, text};
 /// ```
 pub fn dump(out: &mut impl Write) -> io::Result<()> {
     for handle in Handle::all() {
-        one(out, &Tasks::of(&handle), handle.procs())?;
+        one(out, &Tasks::of(&handle))?;
         for cycle in cycle::find(&handle) {
             writeln!(out, "{cycle}")?;
         }
@@ -36,13 +36,8 @@ pub fn dump(out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Block by block: a text of a million tasks is never in memory as a whole.
-fn one(out: &mut impl Write, tasks: &Tasks, procs: usize) -> io::Result<()> {
-    writeln!(
-        out,
-        "# gmp snapshot wall={:?} tasks={} procs={procs}",
-        tasks.took(),
-        tasks.len(),
-    )?;
+fn one(out: &mut impl Write, tasks: &Tasks) -> io::Result<()> {
+    write!(out, "{}", tasks.head())?;
     if let Some(hint) = symbols::hint() {
         writeln!(out, "# {hint}")?;
     }

@@ -1,13 +1,11 @@
 //! Folded stacks: `root;…;leaf count`, the input of flame graph tools.
 
-use gmp_executor::snapshot::TaskInfo;
-
-use crate::groups;
+use crate::groups::Group;
 
 /// One line for each group of tasks: creator, function, and the state with the
 /// labels and the place of the wait.
-pub(crate) fn text(tasks: &[TaskInfo]) -> String {
-    let line = |group: groups::Group| {
+pub(crate) fn text(groups: Vec<Group>) -> String {
+    let line = |group: Group| {
         let [leaf, root] = &group.frames;
         let created = format!("{} ({}:{})", root.function, root.at.file(), root.at.line());
         let (state, labels) = (&group.state, group.labels);
@@ -20,7 +18,7 @@ pub(crate) fn text(tasks: &[TaskInfo]) -> String {
             group.count
         )
     };
-    groups::groups(tasks).into_iter().map(line).collect()
+    groups.into_iter().map(line).collect()
 }
 
 /// A name without the characters that part frames and lines.

@@ -1,6 +1,7 @@
 //! Tasks that do the same, counted together, and Go's text form of them,
 //! `debug=1`: a count, the addresses of the places, and the places.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::panic::Location;
@@ -12,7 +13,7 @@ use crate::frames::{self, Frame};
 use crate::labels::Labels;
 
 /// Tasks in one state at one place, created at one place, with the same labels.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Group {
     pub(crate) state: String,
     pub(crate) labels: Labels,
@@ -25,21 +26,33 @@ pub(crate) struct Group {
     pub(crate) bytes: u64,
 }
 
-/// The groups, the largest first.
-pub(crate) fn groups(tasks: &[TaskInfo]) -> Vec<Group> {
-    let mut found: Vec<Group> = Vec::new();
-    let mut places = HashMap::new();
-    for task in tasks {
-        let state = frames::state(task);
-        // Equal places may have several addresses: each crate has its copy.
-        let key = (
-            state,
-            frames::function(task),
-            frames::place(task),
-            task.spawned_at,
-            task.labels,
-        );
-        let at = *places.entry(key).or_insert_with_key(|key| {
+/// Groups that grow task by task.
+#[derive(Default)]
+pub(crate) struct Groups {
+    found: Vec<Group>,
+    places: HashMap<Key, usize>,
+}
+
+/// Equal places may have several addresses, since each crate has its copy: so the
+/// places themselves are compared.
+type Key = (
+    Cow<'static, str>,
+    Cow<'static, str>,
+    &'static Location<'static>,
+    &'static Location<'static>,
+    u16,
+);
+
+impl Groups {
+    pub(crate) fn add(&mut self, task: &TaskInfo) {
+        let function = match &task.name {
+            Some(name) => Cow::Owned(name.clone()),
+            None => Cow::Borrowed(task.type_name),
+        };
+        let (state, place) = (frames::state(task), frames::place(task));
+        let key = (state, function, place, task.spawned_at, task.labels);
+        let found = &mut self.found;
+        let at = *self.places.entry(key).or_insert_with_key(|key| {
             found.push(Group {
                 state: key.0.clone().into_owned(),
                 labels: Labels::of(task),
@@ -50,14 +63,26 @@ pub(crate) fn groups(tasks: &[TaskInfo]) -> Vec<Group> {
             });
             found.len() - 1
         });
-        let group = &mut found[at];
+        let group = &mut self.found[at];
         group.count += 1;
         group.waiting_ms += u64::from(task.waiting_ms);
         group.bytes += task.size as u64;
     }
-    // Stable, so that equal counts keep the order of ids.
-    found.sort_by_key(|group| std::cmp::Reverse(group.count));
-    found
+
+    /// The groups, the largest first.
+    pub(crate) fn sorted(mut self) -> Vec<Group> {
+        // Stable, so that equal counts keep the order in which they came.
+        self.found
+            .sort_by_key(|group| std::cmp::Reverse(group.count));
+        self.found
+    }
+}
+
+/// The groups, the largest first.
+pub(crate) fn groups(tasks: &[TaskInfo]) -> Vec<Group> {
+    let mut groups = Groups::default();
+    tasks.iter().for_each(|task| groups.add(task));
+    groups.sorted()
 }
 
 /// A number that stands for a place: where its description lies in the program.
@@ -66,9 +91,10 @@ pub(crate) fn address(at: &'static Location<'static>) -> usize {
 }
 
 /// Go's `debug=1`.
-pub(crate) fn text(tasks: &[TaskInfo]) -> String {
-    let mut text = format!("goroutine profile: total {}\n", tasks.len());
-    for group in groups(tasks) {
+pub(crate) fn text(groups: &[Group]) -> String {
+    let total: u64 = groups.iter().map(|group| group.count).sum();
+    let mut text = format!("goroutine profile: total {total}\n");
+    for group in groups {
         // Writing to a string cannot fail.
         let _ = write!(text, "{} @", group.count);
         for frame in &group.frames {

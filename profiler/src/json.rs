@@ -13,9 +13,11 @@ use crate::{frames, waiting};
 /// The document. New fields may come; none changes its meaning within a schema.
 pub(crate) fn text(tasks: &[TaskInfo], taken: &Taken) -> String {
     let mut out = format!(
-        "{{\"schema\":1,\"time_unix_ns\":{},\"took_ns\":{},\"procs\":{},\"total\":{},\"tasks\":[",
+        "{{\"schema\":1,\"time_unix_ns\":{},\"took_ns\":{},\"mode\":\"{}\",\"stop_ns\":{},\"procs\":{},\"total\":{},\"tasks\":[",
         taken.unix_nanos(),
-        taken.took.as_nanos(),
+        taken.shot.wall.as_nanos(),
+        taken.shot.mode,
+        taken.shot.stop.as_nanos(),
         taken.procs,
         tasks.len(),
     );

@@ -8,6 +8,7 @@ mod dump;
 mod flame;
 mod folded;
 mod frames;
+mod grouped;
 mod groups;
 mod json;
 pub mod labels;
@@ -22,6 +23,7 @@ mod text;
 mod waiting;
 
 pub use crate::dump::dump;
+pub use crate::grouped::{Grouped, grouped};
 pub use crate::profile::Profile;
 pub use crate::recover::{CatchPanic, PanicReport, catch_panic, set_panic_reporter};
 #[cfg(feature = "tower")]
@@ -33,7 +35,7 @@ pub use crate::symbols::{NoFramePointers, park_stacks};
 pub use crate::tasks::{Tasks, tasks};
 pub use crate::waiting::{Waiting, waiting};
 pub use gmp_executor::WaitReason;
-pub use gmp_executor::snapshot::{Status, TaskInfo};
+pub use gmp_executor::snapshot::{Mode, Shot, Status, Straggler, TaskInfo};
 pub use gmp_executor::suspend::{StillRunning, Suspended};
 
 use std::time::Duration;
@@ -52,9 +54,8 @@ pub fn stack() -> String {
     snapshot::current().map_or_else(String::new, |task| text::block(&task))
 }
 
-/// Every task of this thread's runtime, in Go's form, in the order of ids. The
-/// world stops while the queues are looked at: some microseconds and what the
-/// number of tasks costs.
+/// Every task of this thread's runtime, in Go's form, in the order of ids, after
+/// lines that begin with `#` and say how the snapshot went ([`Tasks::head`]).
 ///
 /// ```
 /// let handle = gmp_executor::Handle::current();
@@ -64,7 +65,8 @@ pub fn stack() -> String {
 /// waiting.abort();
 /// ```
 pub fn stack_all() -> String {
-    tasks().text()
+    let tasks = tasks();
+    format!("{}\n{}", tasks.head(), tasks.text())
 }
 
 /// Every task of this thread's runtime.

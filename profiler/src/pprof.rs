@@ -7,10 +7,8 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use gmp_executor::snapshot::TaskInfo;
-
 use crate::frames::Frame;
-use crate::groups;
+use crate::groups::Group;
 use crate::tasks::Taken;
 
 /// A message as it grows: fields in protobuf's wire form.
@@ -80,7 +78,7 @@ impl<T: Clone + Eq + Hash> Numbers<T> {
 type Function = (String, &'static str);
 
 /// The whole profile; `count` is the name of its first sample type.
-pub(crate) fn encode(tasks: &[TaskInfo], taken: &Taken, count: &str) -> Vec<u8> {
+pub(crate) fn encode(groups: Vec<Group>, taken: &Taken, count: &str) -> Vec<u8> {
     let mut strings = Numbers::new();
     let mut functions: Numbers<Function> = Numbers::new();
     let mut locations: Numbers<(u64, u32)> = Numbers::new();
@@ -98,7 +96,7 @@ pub(crate) fn encode(tasks: &[TaskInfo], taken: &Taken, count: &str) -> Vec<u8> 
             value_type.number(2, unit);
         });
     }
-    for group in groups::groups(tasks) {
+    for group in groups {
         let stack = group.frames.map(|Frame { function, at }| {
             let function = functions.of((function, at.file()));
             locations.of((function, at.line()))
@@ -154,7 +152,10 @@ pub(crate) fn encode(tasks: &[TaskInfo], taken: &Taken, count: &str) -> Vec<u8> 
         });
     }
     profile.number(9, taken.unix_nanos());
-    profile.number(10, u64::try_from(taken.took.as_nanos()).unwrap_or(u64::MAX));
+    profile.number(
+        10,
+        u64::try_from(taken.shot.wall.as_nanos()).unwrap_or(u64::MAX),
+    );
     let (kind, unit) = (strings.of(count.to_owned()), strings.of("count".to_owned()));
     profile.message(11, |period_type| {
         period_type.number(1, kind);

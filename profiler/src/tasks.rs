@@ -1,9 +1,10 @@
 //! The tasks of a runtime at one moment, and the forms in which they are written.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::fmt::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gmp_executor::Handle;
-use gmp_executor::snapshot::{self, TaskInfo};
+use gmp_executor::snapshot::{self, Shot, TaskInfo};
 
 #[cfg(feature = "flamegraph")]
 use crate::flame;
@@ -13,12 +14,20 @@ use crate::{folded, groups, json, pprof, text};
 #[derive(Debug, Clone)]
 pub(crate) struct Taken {
     pub(crate) at: SystemTime,
-    /// From the question to the answer.
-    pub(crate) took: Duration,
+    pub(crate) shot: Shot,
     pub(crate) procs: usize,
 }
 
 impl Taken {
+    /// Calls `each` with every task of `handle`'s runtime, in no order.
+    pub(crate) fn of(handle: &Handle, each: impl FnMut(TaskInfo)) -> Taken {
+        Taken {
+            at: SystemTime::now(),
+            shot: snapshot::visit(handle, each),
+            procs: handle.procs(),
+        }
+    }
+
     pub(crate) fn unix_nanos(&self) -> u64 {
         let since = self.at.duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
@@ -42,8 +51,9 @@ pub struct Tasks {
     taken: Taken,
 }
 
-/// Every task of this thread's runtime. The world stops while they are listed:
-/// some microseconds and what the number of tasks costs.
+/// Every task of this thread's runtime. The world stops for some microseconds; then
+/// the tasks are looked at one after another while the program goes on, and what
+/// changes meanwhile is seen as it was.
 pub fn tasks() -> Tasks {
     Tasks::of(&Handle::current())
 }
@@ -51,14 +61,13 @@ pub fn tasks() -> Tasks {
 impl Tasks {
     /// Every task of `handle`'s runtime.
     pub fn of(handle: &Handle) -> Tasks {
-        let (at, begin) = (SystemTime::now(), Instant::now());
-        let tasks = snapshot::tasks(handle);
-        let taken = Taken {
-            at,
-            took: begin.elapsed(),
-            procs: handle.procs(),
-        };
-        Tasks { tasks, taken }
+        let at = SystemTime::now();
+        let (tasks, shot) = snapshot::take(handle);
+        let procs = handle.procs();
+        Tasks {
+            tasks,
+            taken: Taken { at, shot, procs },
+        }
     }
 
     /// The tasks.
@@ -78,7 +87,42 @@ impl Tasks {
 
     /// How long the snapshot took.
     pub fn took(&self) -> Duration {
-        self.taken.took
+        self.taken.shot.wall
+    }
+
+    /// How the snapshot went: whether it is one moment, how long the world stood
+    /// still, and who did not give way.
+    ///
+    /// ```
+    /// # gmp_executor::Handle::current().block_on(async {
+    /// let tasks = gmp_profiler::tasks();
+    /// assert_eq!(tasks.shot().tasks, tasks.len());
+    /// assert!(tasks.shot().stop <= tasks.shot().wall);
+    /// # });
+    /// ```
+    pub fn shot(&self) -> &Shot {
+        &self.taken.shot
+    }
+
+    /// The same as lines that begin with `#`, which readers of Go's dumps pass over.
+    ///
+    /// ```
+    /// # gmp_executor::Handle::current().block_on(async {
+    /// let tasks = gmp_profiler::tasks();
+    /// assert!(tasks.head().starts_with("# gmp snapshot mode="));
+    /// # });
+    /// ```
+    pub fn head(&self) -> String {
+        let mut text = format!(
+            "# gmp snapshot {} procs={}\n",
+            self.shot(),
+            self.taken.procs
+        );
+        for straggler in &self.shot().stragglers {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "# straggler: {straggler}");
+        }
+        text
     }
 
     /// Keeps the tasks for which `keep` is true.
@@ -102,20 +146,20 @@ impl Tasks {
     /// Go's text form of equal tasks together, `debug=1`: the largest group
     /// first. The addresses name places, not code.
     pub fn groups(&self) -> String {
-        groups::text(&self.tasks)
+        groups::text(&groups::groups(&self.tasks))
     }
 
     /// A profile for `go tool pprof` and whatever else reads its format, not
     /// compressed. Sample types: `goroutine` (count), `wait` (nanoseconds) and
     /// `space` (bytes); each sample has a label `state`, and those of its tasks.
     pub fn pprof(&self) -> Vec<u8> {
-        pprof::encode(&self.tasks, &self.taken, "goroutine")
+        pprof::encode(groups::groups(&self.tasks), &self.taken, "goroutine")
     }
 
     /// Folded stacks, a line for each group: creator, function and wait, the
     /// outermost first, and a count.
     pub fn folded(&self) -> String {
-        folded::text(&self.tasks)
+        folded::text(groups::groups(&self.tasks))
     }
 
     /// A flame graph as SVG: the width of a box is a number of tasks.

@@ -15,8 +15,16 @@ use crate::symbols::{self, Symbol};
 pub(crate) fn block(task: &TaskInfo) -> String {
     let mut text = header(task);
     text.push('\n');
-    let stack = task.stack.as_deref().map_or_else(Vec::new, symbols::resolve);
-    for Symbol { function, file, line } in &stack {
+    let stack = task
+        .stack
+        .as_deref()
+        .map_or_else(Vec::new, symbols::resolve);
+    for Symbol {
+        function,
+        file,
+        line,
+    } in &stack
+    {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{function}(...)\n\t{file}:{line} +0x0");
     }

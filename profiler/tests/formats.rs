@@ -239,3 +239,32 @@ fn gos_pprof_reads_the_profile_where_it_is_installed() {
     assert!(text.contains("Type: goroutine"), "{text}");
     assert!(text.contains("100% of 8 total"), "{text}");
 }
+
+#[test]
+fn groups_taken_at_once_are_those_of_the_list() {
+    let (rt, tasks) = zoo();
+    let grouped = gmp_profiler::Grouped::of(rt.handle());
+    assert_eq!((grouped.len(), grouped.shot().tasks), (3, 8));
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&grouped.folded()), sorted(&tasks.folded()));
+    assert_eq!(sorted(&grouped.text()), sorted(&tasks.groups()));
+}
+
+#[test]
+fn the_head_of_a_dump_tells_how_it_went() {
+    let (rt, tasks) = zoo();
+    let head = tasks.head();
+    let line = head.lines().next().expect("a line");
+    let rest = line.strip_prefix("# gmp snapshot mode=").expect(line);
+    assert!(rest.starts_with("exact stop=") || rest.starts_with("ragged stop="));
+    assert!(rest.ends_with(" tasks=8 procs=2"), "{line}");
+    assert_eq!(tasks.shot().alive, 8);
+    let _entered = rt.enter();
+    let text = gmp_profiler::stack_all();
+    assert!(text.starts_with("# gmp snapshot mode="), "{text}");
+    assert_eq!(dumps::read(&text).len(), 8);
+}

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Multipart, Path, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::response::sse::{Event, Sse};
@@ -278,5 +278,59 @@ fn a_handler_can_take_the_connection_over() {
         assert_eq!(echoed, "raw bytes");
         connection.await.unwrap().unwrap();
         server.stop().await;
+    });
+}
+
+/// The names and sizes of what was uploaded.
+async fn upload(mut form: Multipart) -> Result<String, axum::extract::multipart::MultipartError> {
+    let mut sizes = String::new();
+    while let Some(mut field) = form.next_field().await? {
+        let name = field.file_name().unwrap_or("nameless").to_owned();
+        let mut size = 0;
+        while let Some(chunk) = field.chunk().await? {
+            size += chunk.len();
+        }
+        sizes += &format!("{name}: {size}\n");
+    }
+    Ok(sizes)
+}
+
+#[test]
+fn uploads_are_streamed_and_limited() {
+    on_each(async || {
+        let limit = axum::extract::DefaultBodyLimit::max(3 << 20);
+        let server = start(Router::new().route("/", post(upload).layer(limit))).await;
+        let pool = pool();
+        let part = |name: &str, size| {
+            let head = "content-disposition: form-data; name=\"f\"; filename=";
+            format!("--edge\r\n{head}\"{name}\"\r\n\r\n{}\r\n", "x".repeat(size))
+        };
+        let end = "--edge--\r\n";
+        for (body, status, answer) in [
+            (
+                part("small", 10) + &part("large", 2 << 20) + end,
+                StatusCode::OK,
+                "small: 10\nlarge: 2097152\n",
+            ),
+            (
+                part("huge", 4 << 20) + end,
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "Request payload is too large",
+            ),
+            (
+                part("cut off", 10),
+                StatusCode::BAD_REQUEST,
+                "field \"f\" received with incomplete data",
+            ),
+        ] {
+            let request = Request::post(format!("http://{}/", server.addr))
+                .header(CONTENT_TYPE, "multipart/form-data; boundary=edge")
+                .body(Full::from(body));
+            let response = pool.request(request.unwrap()).await.unwrap();
+            assert_eq!(response.status(), status);
+            assert_eq!(body_of(response).await, answer);
+        }
+        drop(pool);
+        assert_eq!(server.stop().await.left, 0);
     });
 }

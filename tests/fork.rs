@@ -240,11 +240,11 @@ fn a_wake_in_the_child_runs_nothing() {
 fn what_the_child_waits_for_from_its_parent_is_told() {
     alone("what_the_child_waits_for_from_its_parent_is_told", || {
         let rt = runtime(1);
-        let (near, _far) = {
+        let (near, far) = {
             let _guard = rt.enter();
             UnixStream::pair().expect("a pair")
         };
-        let mut near = Some(near);
+        let (mut near, mut far) = (Some(near), Some(far));
         let mut parked = Some(rt.spawn(pending::<()>()));
         let mut nap = sleep(Duration::from_millis(300));
         rt.block_on(async { assert!(futures::poll!(&mut nap).is_pending()) });
@@ -261,6 +261,25 @@ fn what_the_child_waits_for_from_its_parent_is_told() {
             let read = runtime(1).block_on(near.read(&mut byte));
             let error = read.expect_err("nobody would tell");
             assert!(error.to_string().contains("a child of fork"), "{error}");
+        });
+        child.ended_well();
+        // The descriptor itself is the child's as well, for a runtime of its own.
+        let child = fork(|| {
+            let (near, far) = (near.take(), far.take());
+            let near = near.expect("a copy").into_std().expect("open");
+            let far = far.expect("a copy").into_std().expect("open");
+            runtime(1).block_on(async {
+                let mut near = UnixStream::from_std(near).expect("registered");
+                let mut far = UnixStream::from_std(far).expect("registered");
+                let write = async {
+                    sleep(Duration::from_millis(20)).await; // the reader waits by now
+                    far.write_all(&[1]).await.expect("written");
+                };
+                let mut byte = [0];
+                futures::join!(near.read_exact(&mut byte), write)
+                    .0
+                    .expect("a byte");
+            });
         });
         child.ended_well();
         // A sleep knows its moment, so it goes on in the child's runtime.

@@ -24,6 +24,14 @@ fn runtime() -> Runtime {
     Builder::new().procs(2).build().expect("a runtime")
 }
 
+/// Runs a test in a child. Without backtraces: std writes them in pieces, into which
+/// the text of another thread may come.
+fn run(name: &str, debug: Option<&str>) -> Output {
+    let mut env = vec![("RUST_BACKTRACE", "0")];
+    env.extend(debug.map(|value| ("GMP_DEBUG", value)));
+    child::run(name, &env)
+}
+
 /// What the child wrote to stderr, by lines; it must have ended well.
 #[track_caller]
 fn told(output: &Output) -> Vec<String> {
@@ -57,7 +65,7 @@ fn a_detached_tasks_panic_is_told_at_once() {
         eprintln!("-- the end");
         return;
     }
-    let lines = told(&child::run(NAME, &[]));
+    let lines = told(&run(NAME, None));
     let at = position(&lines, "panic: no user 7");
     assert!(at < position(&lines, "-- the end"), "{lines:#?}");
     assert_eq!(lines[at + 1], "");
@@ -96,7 +104,7 @@ fn a_handle_that_goes_unread_tells_when_it_goes() {
         eprintln!("-- after");
         return;
     }
-    let lines = told(&child::run(NAME, &[]));
+    let lines = told(&run(NAME, None));
     let order = [
         "-- before",
         "panic: kept",
@@ -127,7 +135,7 @@ fn a_panic_that_is_awaited_is_the_awaiters() {
         assert_eq!(panicked(&rt), 1);
         return;
     }
-    let lines = told(&child::run(NAME, &[]));
+    let lines = told(&run(NAME, None));
     let told = lines.iter().any(|line| line.starts_with("panic: "));
     assert!(!told, "{lines:#?}");
 }
@@ -139,6 +147,10 @@ fn a_local_tasks_panic_is_told_with_its_name_and_parent() {
         let rt = runtime();
         rt.block_on(async {
             gmp::task::spawn_local(async { panic!("local") });
+            gmp::task::yield_now().await;
+        });
+        eventually("the first has ended", || panicked(&rt) == 1);
+        rt.block_on(async {
             gmp::spawn(async {
                 gmp::task::Builder::new()
                     .name("reader")
@@ -151,7 +163,7 @@ fn a_local_tasks_panic_is_told_with_its_name_and_parent() {
         drop(rt);
         return;
     }
-    let lines = told(&child::run(NAME, &[]));
+    let lines = told(&run(NAME, None));
     let local = position(&lines, "panic: local");
     assert!(
         lines[local + 2].ends_with("[running, locked to thread]:"),
@@ -189,7 +201,7 @@ fn a_hook_and_a_handler_of_the_users_have_the_word() {
         assert_eq!(seen.load(Ordering::SeqCst), 11);
         return;
     }
-    let lines = told(&child::run(NAME, &[]));
+    let lines = told(&run(NAME, None));
     let told = lines.iter().any(|line| line.contains("panic"));
     assert!(!told, "{lines:#?}");
 }
@@ -212,7 +224,7 @@ fn abort_ends_the_process_as_go_does() {
         panic_beside_a_root(Builder::new().panic_policy(PanicPolicy::Abort));
         return;
     }
-    is_aborted(&child::run(NAME, &[]));
+    is_aborted(&run(NAME, None));
 }
 
 #[test]
@@ -238,9 +250,9 @@ fn the_environment_chooses_where_the_program_does_not() {
         }
         return;
     }
-    is_aborted(&child::run(NAME, &[("GMP_DEBUG", "panic=abort")]));
+    is_aborted(&run(NAME, Some("panic=abort")));
     for value in ["scheddetail=1,panic=shutdown", "panic=maybe"] {
-        told(&child::run(NAME, &[("GMP_DEBUG", value)]));
+        told(&run(NAME, Some(value)));
     }
 }
 
@@ -298,7 +310,7 @@ fn shutdown_ends_tasks_and_every_root() {
         drop(rt);
         return;
     }
-    let lines = told(&child::run(NAME, &[]));
+    let lines = told(&run(NAME, None));
     position(&lines, "panic: the end");
     let told = lines.iter().filter(|line| line.starts_with("panic: "));
     assert_eq!(told.count(), 1, "{lines:#?}");
@@ -325,5 +337,5 @@ fn a_nested_root_is_ended_too() {
         assert!(ended.is_err());
         return;
     }
-    told(&child::run(NAME, &[]));
+    told(&run(NAME, None));
 }

@@ -2,41 +2,50 @@
 //!
 //! `zoo states [text|groups|json|folded|pprof|svg]` shows one task in each state;
 //! `zoo snapshot N` times a snapshot of N parked tasks and says how late a task
-//! that wakes every millisecond was meanwhile.
+//! that wakes every millisecond was meanwhile; `zoo soak [SECONDS]` looks for false
+//! proofs under a mixed load; `zoo nested` shows a park stack
+//! (`RUSTFLAGS="-C force-frame-pointers=yes"`); `zoo stay` keeps the tasks of
+//! `states` until its input ends: `kill -QUIT` shows them.
 
 use std::io::Write;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
-use gmp::chan;
-use gmp::sync::{Mutex, Notify, RwLock, WaitGroup};
-use gmp::task::{JoinHandle, block_in_place};
-use gmp_profiler::{Status, TaskInfo, Tasks};
+use gmp::task::JoinHandle;
+#[path = "zoo/soak.rs"]
+mod soak;
+#[path = "zoo/states.rs"]
+mod states;
+
+use states::{busy, settled, waiting};
 
 const LONG: Duration = Duration::from_secs(3600);
 
-#[gmp::main(procs = 2)]
+#[gmp::main(procs = 2, sigquit = "dump")]
 async fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["states"] => states("text").await,
-        ["states", form] => states(form).await,
+        ["states"] => show("text").await,
+        ["states", form] => show(form).await,
         ["snapshot", n] => snapshot(n.parse().expect("a number of tasks")).await,
-        _ => panic!("usage: zoo states [text|groups|json|folded|pprof|svg] | zoo snapshot N"),
+        ["soak"] => soak::soak(Duration::from_secs(600)).await,
+        ["soak", seconds] => {
+            let seconds = seconds.parse().expect("a number of seconds");
+            soak::soak(Duration::from_secs(seconds)).await
+        }
+        ["nested"] => nested().await,
+        ["stay"] => stay().await,
+        _ => panic!(
+            "usage: zoo states [text|groups|json|folded|pprof|svg] | zoo snapshot N | zoo soak \
+             [SECONDS] | zoo nested | zoo stay"
+        ),
     }
 }
 
-#[track_caller]
-fn named(name: &str, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
-    gmp::task::Builder::new().name(name).spawn(task)
-}
-
 /// One task in each state, written in the form.
-async fn states(form: &str) -> std::io::Result<()> {
+async fn show(form: &str) -> std::io::Result<()> {
     let on = Arc::new(AtomicBool::new(true));
     let mut zoo = waiting().await?;
     zoo.extend(busy(&on));
@@ -57,78 +66,41 @@ async fn states(form: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Tasks that wait, each for something else.
-async fn waiting() -> std::io::Result<Vec<JoinHandle<()>>> {
-    let listener = gmp::net::TcpListener::bind("127.0.0.1:0").await?;
-    let (full, rx) = chan::bounded(0);
-    let (tx, empty) = chan::bounded::<()>(0);
-    let mutex = Arc::new(Mutex::new(()));
-    let lock = Arc::new(RwLock::new(()));
-    let (kept, read) = (
-        mutex.clone().lock_owned().await,
-        lock.clone().write_owned().await,
-    );
-    let group = WaitGroup::new();
-    group.add(1);
-    let inner = gmp::spawn(std::future::pending::<()>());
-    let redis = gmp::waiting("redis", std::future::pending()); // the place of the wait
-    drop(named("waiting (leaked)", std::future::pending())); // here: waiting (leaked)
-    Ok(vec![
-        named("sleep", async { gmp::time::sleep(LONG).await }), // here: sleep
-        named("IO wait", async move { drop(listener.accept().await) }), // here: IO wait
-        named("chan send", async move {
-            full.send(()).await.unwrap_or_default()
-        }), // here: chan send
-        named("chan receive", async move {
-            empty.recv().await.unwrap_or_default()
-        }), // here: chan receive
-        named("sync.Mutex.Lock", async move { drop(mutex.lock().await) }), // here: sync.Mutex.Lock
-        named("sync.RWMutex.RLock", async move { drop(lock.read().await) }), // here: sync.RWMutex.RLock
-        named("sync.WaitGroup.Wait", async move { group.wait().await }), // here: sync.WaitGroup.Wait
-        named("sync.Cond.Wait", async { Notify::new().notified().await }), // here: sync.Cond.Wait
-        named("join", async move { inner.await.unwrap_or_default() }),   // here: join
-        named("waiting: redis", redis),                                  // here: waiting: redis
-        named("keeper", async move {
-            // The other ends, without which nobody would wait.
-            let _others = (rx, tx, kept, read);
-            let mut tick = pin!(gmp::time::sleep(LONG).fuse());
-            let mut never = pin!(futures::future::pending::<()>().fuse());
-            gmp::select! { () = tick => (), () = never => () }
-        }),
-    ])
+/// The tasks of `states`, for whoever sends signals.
+async fn stay() -> std::io::Result<()> {
+    let on = Arc::new(AtomicBool::new(true));
+    let mut zoo = waiting().await?;
+    zoo.extend(busy(&on));
+    drop(settled(zoo.len()).await);
+    println!("ready pid={}", std::process::id());
+    let input =
+        gmp::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+    input.await.map_err(std::io::Error::other)??;
+    on.store(false, Ordering::Relaxed);
+    zoo.iter().for_each(JoinHandle::abort);
+    Ok(())
 }
 
-/// Tasks that do not wait.
-fn busy(on: &Arc<AtomicBool>) -> [JoinHandle<()>; 2] {
-    let (until, still) = (on.clone(), on.clone());
-    let blocks = move || {
-        while until.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    };
-    [
-        named("syscall", async move { block_in_place(blocks) }),
-        named("running", async move {
-            // Without a check: one that checks is asked to stop for the snapshot.
-            while still.load(Ordering::Relaxed) {
-                std::hint::spin_loop();
-            }
-        }),
-    ]
-}
-
-/// A snapshot in which at least `n` tasks have got where they wait. A task that
-/// was just spawned is runnable: the Ps are busy.
-async fn settled(n: usize) -> Tasks {
-    loop {
-        gmp::time::sleep(Duration::from_millis(20)).await;
-        drop(named("runnable", async {}));
-        let tasks = gmp_profiler::tasks();
-        let moving = |task: &&TaskInfo| task.status == Status::Runnable;
-        if tasks.len() >= n && tasks.iter().filter(moving).count() <= 1 {
-            return tasks;
-        }
+/// A task three functions deep, as a dump shows it with stacks on.
+async fn nested() -> std::io::Result<()> {
+    async fn a() {
+        b().await; // here: a
     }
+    async fn b() {
+        c().await; // here: b
+    }
+    async fn c() {
+        gmp::time::sleep(LONG).await; // here: c
+    }
+    if let Err(hint) = gmp_profiler::park_stacks(true) {
+        println!("# {hint}");
+    }
+    let task = gmp::spawn(a());
+    let mut tasks = settled(1).await;
+    tasks.retain(|info| info.id == task.id().get());
+    print!("{}", tasks.text());
+    task.abort();
+    Ok(())
 }
 
 /// The cost of a snapshot of `n` parked tasks to itself and to others.

@@ -1,0 +1,60 @@
+//! The tasks of the example `zoo`, one in each state, as Go's text shows them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[path = "support/dumps.rs"]
+mod dumps;
+#[path = "../examples/zoo/states.rs"]
+mod states;
+
+/// The line that ends in this mark.
+fn place(state: &str) -> String {
+    let mut lines = include_str!("../examples/zoo/states.rs").lines();
+    let marked = lines.position(|line| line.ends_with(&format!("// here: {state}")));
+    let line = marked.unwrap_or_else(|| panic!("no mark {state}")) + 1;
+    format!("examples/zoo/states.rs:{line} +0x0\n")
+}
+
+/// Check 1 of the design: each state is told in Go's word, and each wait with the line
+/// of its leaf.
+#[gmp::test(procs = 2)]
+async fn each_state_has_gos_word_and_its_line() {
+    let on = Arc::new(AtomicBool::new(true));
+    let mut zoo = states::waiting().await.expect("a socket");
+    zoo.extend(states::busy(&on));
+    let text = states::settled(zoo.len()).await.text();
+    on.store(false, Ordering::Relaxed);
+    zoo.iter().for_each(gmp::task::JoinHandle::abort);
+
+    let waits = [
+        "sleep",
+        "IO wait",
+        "chan send",
+        "chan receive",
+        "sync.Mutex.Lock",
+        "sync.RWMutex.RLock",
+        "sync.WaitGroup.Wait",
+        "sync.Cond.Wait",
+        "join",
+        "waiting (leaked)",
+    ];
+    let blocks = dumps::read(&text);
+    for state in waits {
+        let named = |block: &&dumps::Block| block.functions == [state];
+        let block = blocks.iter().find(named);
+        let block = block.unwrap_or_else(|| panic!("no {state} in {text}"));
+        assert_eq!(block.state, state, "{text}");
+        assert!(block.labels.is_empty() && !block.created_by.is_empty());
+        let begin = text.find(&format!("goroutine {} [", block.id));
+        let rest = &text[begin.expect("its header")..];
+        let block = &rest[..rest.find("\n\n").unwrap_or(rest.len())];
+        assert!(block.contains(&place(state)), "{block}");
+    }
+    for state in ["running", "syscall"] {
+        assert!(
+            blocks.iter().any(|block| block.state == state),
+            "{state}: {text}"
+        );
+    }
+}

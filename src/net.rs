@@ -50,5 +50,5 @@ pub use self::addr::{LookupHost, ToSocketAddrs, lookup_host};
 pub use self::split::ReuniteError;
 pub use self::stream::StreamSocket;
 pub use self::tcp::{TcpListener, TcpSocket, TcpStream};
-pub use self::udp::UdpSocket;
+pub use self::udp::{Datagram, DatagramBuf, UdpSocket};
 pub use self::unix::{UnixDatagram, UnixListener, UnixStream};

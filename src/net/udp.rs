@@ -1,5 +1,7 @@
 //! UDP.
 
+mod batch;
+
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,6 +12,7 @@ use std::task::{Context, Poll};
 use gmp_reactor::Direction;
 use socket2::{Domain, Protocol, Type};
 
+pub use self::batch::{Datagram, DatagramBuf};
 use super::addr::{lookup_host, try_each};
 use super::datagram::{datagram_methods, one};
 use super::{ToSocketAddrs, connect};

@@ -24,7 +24,7 @@ pub(crate) fn enlist(sched: &Arc<Sched>) {
 }
 
 /// A reference to a runtime. Cheap to clone; it does not keep the runtime's
-/// tasks alive once the [`Runtime`] is dropped.
+/// tasks alive once the [`Runtime`](crate::Runtime) is dropped.
 #[derive(Clone)]
 pub struct Handle {
     sched: Arc<Sched>,

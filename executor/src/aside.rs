@@ -17,11 +17,15 @@
 
 use std::collections::VecDeque;
 
-use crate::g::ReadyG;
+use crate::g::{Header, ReadyG};
 use crate::m::{M, handoff_p, wake_p};
 use crate::proc;
 use crate::sched::Sched;
 use crate::sync::{Arc, Mutex, Ordering, lock};
+
+/// A poll of a task that held up a P, and now took less than this, clears it of
+/// the suspicion.
+const SHORT: u64 = 1_000_000;
 
 /// After this time without a change of turns sysmon lets one more task compute.
 const STUCK: u64 = 100_000_000;
@@ -228,4 +232,28 @@ pub(crate) fn start(sched: &Sched, gp: ReadyG) -> Option<ReadyG> {
 /// The task that an M without a P was woken for.
 pub(crate) fn take(m: &M) -> Option<ReadyG> {
     lock(&m.shared.inbox).tasks.pop_front()
+}
+
+/// After a poll that ended without a P: what that says about the next one.
+#[cold]
+pub(crate) fn note_manner(m: &M, header: &Header, aside: bool) {
+    let now = m.sched.real_nanotime();
+    let long = if aside {
+        let (time, gives_way) = m.aside.end(now);
+        let long = time >= SHORT && !gives_way;
+        if long && !m.sched.go117() {
+            let computes = m.aside.computed(time);
+            header.park.set_computes(computes);
+            m.sched.suspects.accuse(header.spawn_loc, computes);
+        }
+        if header.park.take_suspect() && !long {
+            m.sched.suspects.acquit(header.spawn_loc);
+        }
+        long
+    } else {
+        let since = m.shared.held_up.swap(0, Ordering::Relaxed); // ord: set before the P was taken
+        since != 0 && now - since >= SHORT
+    };
+    header.park.set_holds_up(long);
+    m.was_aside.set(long);
 }

@@ -9,18 +9,20 @@
     reason = "follows the thread's pointer to its M and the M's pointer to its P"
 )]
 
+mod inbox;
 mod now;
 mod task;
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::task::Waker;
 use std::time::Duration;
 
+pub(crate) use self::inbox::Inbox;
+
 use crate::fence::PFence;
-use crate::g::{Header, ReadyG, TaskRef};
+use crate::g::{Header, TaskRef};
 use crate::p::{P, PRUNNING};
 use crate::park::Note;
 use crate::probe::{self, Leaf};
@@ -60,31 +62,6 @@ pub(crate) struct MShared {
     pub(crate) held_up: AtomicU64,
     /// Tasks that only this M may poll, and whether it waits for one.
     pub(crate) inbox: Mutex<Inbox>,
-}
-
-/// See [`MShared::inbox`].
-#[derive(Default)]
-pub(crate) struct Inbox {
-    pub(crate) tasks: VecDeque<ReadyG>,
-    pub(crate) waiting: bool,
-    /// The M blocks in the netpoller itself: a task for it breaks that.
-    pub(crate) polling: bool,
-    /// A `block_on` is at work here: if it does not wait, it is about to poll.
-    pub(crate) serving: bool,
-    /// The roots of the `block_on`s at work here, the innermost last.
-    pub(crate) roots: Vec<TaskRef>,
-}
-
-impl Inbox {
-    /// Whether a `block_on` has something to do, or is about to look for it.
-    pub(crate) fn is_busy(&self) -> bool {
-        !self.tasks.is_empty() || (self.serving && !self.waits())
-    }
-
-    /// Whether a `block_on` waits in it for a task of its own.
-    pub(crate) fn waits(&self) -> bool {
-        self.tasks.is_empty() && (self.waiting || self.polling)
-    }
 }
 
 impl MShared {

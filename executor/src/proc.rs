@@ -38,10 +38,6 @@ pub(crate) use crate::m::wake_p;
 /// does not fall into step with the program.
 const FAIRNESS: u32 = 61;
 
-/// A poll of a task that held up a P, and now took less than this, clears it of
-/// the suspicion.
-const SHORT: u64 = 1_000_000;
-
 /// The life of a worker M: rounds until the runtime ends or the M is not needed.
 pub(crate) fn schedule(m: &M) {
     while round(m) {}
@@ -417,7 +413,7 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
     });
     let alone = m.p().is_none();
     if alone {
-        note_manner(m, header, aside);
+        aside::note_manner(m, header, aside);
     }
     if done {
         finish(m, task);
@@ -447,30 +443,6 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
         }
     }
     None
-}
-
-/// After a poll that ended without a P: what that says about the next one.
-#[cold]
-fn note_manner(m: &M, header: &Header, aside: bool) {
-    let now = m.sched.real_nanotime();
-    let long = if aside {
-        let (time, gives_way) = m.aside.end(now);
-        let long = time >= SHORT && !gives_way;
-        if long && !m.sched.go117() {
-            let computes = m.aside.computed(time);
-            header.park.set_computes(computes);
-            m.sched.suspects.accuse(header.spawn_loc, computes);
-        }
-        if header.park.take_suspect() && !long {
-            m.sched.suspects.acquit(header.spawn_loc);
-        }
-        long
-    } else {
-        let since = m.shared.held_up.swap(0, Ordering::Relaxed); // ord: set before the P was taken
-        since != 0 && now - since >= SHORT
-    };
-    header.park.set_holds_up(long);
-    m.was_aside.set(long);
 }
 
 /// Whether a task ends with its runtime: a root only if a panic shut that down.

@@ -77,7 +77,7 @@ static ASKED: AtomicU32 = AtomicU32::new(0);
 /// asks for [`SigQuit::Exit`]; a library should leave the choice to its program.
 /// The environment's `GMP_SIGQUIT=off|dump|exit` wins over every call.
 ///
-/// The dump is that of [`dump`](crate::dump): every task of every runtime, in Go's
+/// The dump is that of [`dump`](crate::dump()): every task of every runtime, in Go's
 /// text form. A thread called `gmp-diag` writes it, which starts with the first
 /// call that asks for a dump and which no scheduler knows: it answers while every
 /// P computes. While the program itself listens for the signal

@@ -33,7 +33,7 @@ pub struct TaskInfo {
     /// The type of its future.
     pub type_name: &'static str,
     /// The return addresses of the stack on which it waits, the leaf first, if
-    /// [`stacks`](crate::stacks) are on and the program has frame pointers.
+    /// [`stacks`] are on and the program has frame pointers.
     pub stack: Option<Arc<[usize]>>,
     /// Bytes of its allocation.
     pub size: usize,

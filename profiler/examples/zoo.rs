@@ -1,8 +1,8 @@
 //! Tasks to look at.
 //!
 //! `zoo states [text|groups|json|folded|pprof|svg]` shows one task in each state;
-//! `zoo snapshot N` times a snapshot of N parked tasks and says how late a task
-//! that wakes every millisecond was meanwhile; `zoo soak [SECONDS]` looks for false
+//! `zoo snapshot N` times snapshots of N parked tasks: how long the world stood
+//! still, how long all took, and how late a task was that wakes every millisecond; `zoo soak [SECONDS]` looks for false
 //! proofs under a mixed load; `zoo nested` shows a park stack
 //! (`RUSTFLAGS="-C force-frame-pointers=yes"`); `zoo stay` keeps the tasks of
 //! `states` until its input ends: `kill -QUIT` shows them.
@@ -103,7 +103,8 @@ async fn nested() -> std::io::Result<()> {
     Ok(())
 }
 
-/// The cost of a snapshot of `n` parked tasks to itself and to others.
+/// The cost of snapshots of `n` parked tasks to themselves and to others: of a list
+/// of all, and of groups.
 async fn snapshot(n: usize) -> std::io::Result<()> {
     let parked: Vec<_> = (0..n)
         .map(|_| gmp::spawn(std::future::pending::<()>()).abort_handle())
@@ -120,20 +121,24 @@ async fn snapshot(n: usize) -> std::io::Result<()> {
             last = Instant::now();
         }
     });
-    gmp::time::sleep(Duration::from_millis(500)).await;
-    worst.store(0, Ordering::Relaxed);
-    gmp::time::sleep(Duration::from_millis(500)).await;
-    let calm = worst.swap(0, Ordering::Relaxed);
-    let tasks = gmp_profiler::tasks();
-    gmp::time::sleep(Duration::from_millis(20)).await;
+    let gap = async |time: Duration| {
+        gmp::time::sleep(time).await;
+        worst.swap(0, Ordering::Relaxed)
+    };
+    // Until every task has got where it waits.
+    let _begun = gap(Duration::from_millis(500)).await;
+    let calm = gap(Duration::from_millis(500)).await;
+    println!("worst gap of a 1 ms heartbeat, in us: {calm} before");
+    for _ in 0..3 {
+        let listed = gmp_profiler::tasks().shot().clone();
+        let list = gap(Duration::from_millis(20)).await;
+        println!("list: {listed}; {list} meanwhile");
+        let grouped = gmp_profiler::grouped().shot().clone();
+        let groups = gap(Duration::from_millis(20)).await;
+        println!("groups: {grouped}; {groups} meanwhile");
+    }
     on.store(false, Ordering::Relaxed);
     heartbeat.await.map_err(std::io::Error::other)?;
-    println!(
-        "{} tasks in {:?}; worst gap of a 1 ms heartbeat: {calm} us before, {} us meanwhile",
-        tasks.len(),
-        tasks.took(),
-        worst.load(Ordering::Relaxed),
-    );
     parked.iter().for_each(gmp::task::AbortHandle::abort);
     Ok(())
 }

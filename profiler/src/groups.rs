@@ -7,7 +7,8 @@ use std::fmt::Write;
 use std::panic::Location;
 use std::ptr;
 
-use gmp_executor::snapshot::TaskInfo;
+use gmp_executor::WaitReason;
+use gmp_executor::snapshot::{Status, TaskInfo};
 
 use crate::frames::{self, Frame};
 use crate::labels::Labels;
@@ -31,6 +32,23 @@ pub(crate) struct Group {
 pub(crate) struct Groups {
     found: Vec<Group>,
     places: HashMap<Key, usize>,
+    /// The task before, and its group: neighbours are often alike.
+    last: Option<(Alike, usize)>,
+}
+
+/// What makes two tasks without names equal, though not all that are equal.
+type Alike = (Status, WaitReason, u64, usize, usize, &'static str, u16);
+
+fn alike(task: &TaskInfo) -> Option<Alike> {
+    task.name.is_none().then_some((
+        task.status,
+        task.reason,
+        task.target,
+        task.location.map_or(0, address),
+        address(task.spawned_at),
+        task.type_name,
+        task.labels,
+    ))
 }
 
 /// Equal places may have several addresses, since each crate has its copy: so the
@@ -45,6 +63,19 @@ type Key = (
 
 impl Groups {
     pub(crate) fn add(&mut self, task: &TaskInfo) {
+        let alike = alike(task);
+        let at = match self.last {
+            Some((last, at)) if Some(last) == alike => at,
+            _ => self.place(task),
+        };
+        self.last = alike.map(|alike| (alike, at));
+        let group = &mut self.found[at];
+        group.count += 1;
+        group.waiting_ms += u64::from(task.waiting_ms);
+        group.bytes += task.size as u64;
+    }
+
+    fn place(&mut self, task: &TaskInfo) -> usize {
         let function = match &task.name {
             Some(name) => Cow::Owned(name.clone()),
             None => Cow::Borrowed(task.type_name),
@@ -52,7 +83,7 @@ impl Groups {
         let (state, place) = (frames::state(task), frames::place(task));
         let key = (state, function, place, task.spawned_at, task.labels);
         let found = &mut self.found;
-        let at = *self.places.entry(key).or_insert_with_key(|key| {
+        *self.places.entry(key).or_insert_with_key(|key| {
             found.push(Group {
                 state: key.0.clone().into_owned(),
                 labels: Labels::of(task),
@@ -62,11 +93,7 @@ impl Groups {
                 bytes: 0,
             });
             found.len() - 1
-        });
-        let group = &mut self.found[at];
-        group.count += 1;
-        group.waiting_ms += u64::from(task.waiting_ms);
-        group.bytes += task.size as u64;
+        })
     }
 
     /// The groups, the largest first.

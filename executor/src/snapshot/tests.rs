@@ -225,10 +225,10 @@ fn no_record_is_torn() {
     assert!(seen.iter().all(|&n| n > 0), "{seen:?}");
 }
 
-/// I2 and I3: at one moment there are as many tasks as were counted, each once, and
+/// Rules R-PROFILE-1 to 4, L-18, T-86. I2 and I3: at one moment there are as many tasks as were counted, each once, and
 /// of a chain of tasks in which each spawns the next and ends, one.
 #[test]
-fn counts_are_exact_and_nobody_is_born_into_a_snapshot() {
+fn t86_counts_are_exact_and_nobody_is_born_into_a_snapshot() {
     const CHAINS: usize = 20;
     const RESTING: usize = 3000;
     let rt = runtime(2);

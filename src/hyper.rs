@@ -30,7 +30,12 @@ mod timer;
 #[cfg(feature = "tls")]
 pub mod tls;
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use ::hyper::rt;
+use gmp_executor::leaf;
+use pin_project::pin_project;
 
 #[cfg(feature = "hyper-client")]
 pub use self::connected::HttpInfo;
@@ -52,6 +57,22 @@ where
 {
     #[track_caller]
     fn execute(&self, future: F) {
-        drop(crate::spawn(future));
+        drop(crate::spawn(Stream { future }));
+    }
+}
+
+/// A request's task, of which a connection has many. Each wakes the connection when
+/// it has something to write: after all of them it writes once.
+#[pin_project]
+struct Stream<F> {
+    #[pin]
+    future: F,
+}
+
+impl<F: Future> Future for Stream<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        leaf::waking_last(|| self.project().future.poll(cx))
     }
 }

@@ -9,6 +9,8 @@ mod clients;
 mod routers;
 #[path = "dropin/serve.rs"]
 mod serve;
+#[path = "dropin/streams.rs"]
+mod streams;
 #[path = "dropin/tls.rs"]
 mod tls;
 #[path = "dropin/websockets.rs"]

@@ -142,6 +142,23 @@ pub fn goyield(cx: &mut Context<'_>) {
     cx.waker().wake_by_ref();
 }
 
+/// Runs `f`; the tasks that it wakes go to the tail of the own P's queue, not to
+/// its head. For tasks of which many wake the same one: it finds what all of them
+/// have left for it, and need not run after each.
+pub fn waking_last<R>(f: impl FnOnce() -> R) -> R {
+    fn set(last: bool) -> bool {
+        m::with_current(|m| m.is_some_and(|m| m.wakes_last.replace(last)))
+    }
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            set(self.0);
+        }
+    }
+    let _restore = Restore(set(true));
+    f()
+}
+
 /// Runs `f`, in which no leaf gives way.
 pub fn unconstrained<R>(f: impl FnOnce() -> R) -> R {
     preempt::unconstrained(f)

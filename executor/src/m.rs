@@ -151,6 +151,8 @@ pub(crate) struct M {
     pub(crate) curg: Cell<*const Header>,
     pub(crate) self_wake: Cell<bool>,
     pub(crate) yield_as: Cell<YieldAs>,
+    /// Whether the running task's wakes go to the tail (leaf.rs, `waking_last`).
+    pub(crate) wakes_last: Cell<bool>,
     pub(crate) leaf: Cell<Leaf>,
     /// Whether somebody wants to be told of each poll.
     pub(crate) hooked: bool,
@@ -256,6 +258,7 @@ impl M {
             curg: Cell::new(ptr::null()),
             self_wake: Cell::new(false),
             yield_as: Cell::new(YieldAs::No),
+            wakes_last: Cell::new(false),
             leaf: Cell::new(Leaf::NONE),
             hooked,
             poll_frame: Cell::new(0),

@@ -47,7 +47,11 @@ pub(crate) fn ready_here(m: &M, gp: ReadyG) {
         return;
     };
     let announce = m.with_p(|pp| match pp {
-        Some(pp) => runqput(&m.sched, pp, gp, true),
+        Some(pp) => {
+            // Behind nobody, the head is as good as the tail, and needs no announcement.
+            let next = !m.wakes_last.get() || pp.runq.is_empty();
+            runqput(&m.sched, pp, gp, next)
+        }
         None => {
             m.sched.injector.push(gp);
             true

@@ -1,10 +1,12 @@
 //! T-40, T-43 to T-47: giving way by wish and on request.
 
-use std::panic::Location;
-use std::task::{Context, Poll};
+use std::panic::{self, Location};
+use std::task::{Context, Poll, Waker};
 
 use super::kit::{RULES, World};
+use crate::g::ReadyG;
 use crate::leaf;
+use crate::m;
 use crate::preempt::{preempt_one, wanted};
 use crate::probe::WaitReason;
 use crate::sched::Rules;
@@ -44,6 +46,45 @@ fn t40_gosched_and_goyield() {
             world.sched.injector.push(world.g(D));
             assert_eq!(world.rounds(&m, 1), [A]);
             assert_eq!(world.rounds(&m, 4), order, "{rules:?}");
+        }
+    }
+}
+
+/// Whom a task wakes within `waking_last` goes behind the others, or is the next one
+/// if there is no other; after a panic all is as before.
+#[test]
+fn the_receiver_of_many_runs_after_them() {
+    fn sender(world: &World, id: u64, receiver: &Waker, last: bool) -> ReadyG {
+        let receiver = receiver.clone();
+        world.task(id, move |_| {
+            if last {
+                leaf::waking_last(|| receiver.wake_by_ref());
+                let caught = panic::catch_unwind(|| {
+                    leaf::waking_last(|| panic::resume_unwind(Box::new("caught below")))
+                });
+                assert!(caught.is_err());
+                assert!(!m::with_current(|m| m.unwrap().wakes_last.get()));
+            } else {
+                receiver.wake_by_ref();
+            }
+            Poll::Ready(())
+        })
+    }
+    for rules in RULES {
+        for (last, order) in [(false, [A, X, B, C]), (true, [A, B, C, X])] {
+            let world = World::new(rules, 1);
+            let m = world.m();
+            let pp = m.must_p();
+            world.set_tick(pp, 1);
+            let receiver = world.parked_g(&m, X);
+            for id in [A, B, C] {
+                world.put(pp, sender(&world, id, &receiver, last), false);
+            }
+            assert_eq!(world.rounds(&m, 4), order, "{rules:?}");
+            let receiver = world.parked_g(&m, X);
+            world.put(pp, sender(&world, A, &receiver, last), false);
+            assert_eq!(world.rounds(&m, 1), [A]);
+            assert_eq!(world.drain(pp), (Some(X), vec![]), "{rules:?}");
         }
     }
 }

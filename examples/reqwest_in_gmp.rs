@@ -38,9 +38,7 @@ async fn main() -> Result<(), BoxError> {
     }
 
     let _ = stop.send(());
-    let served = server.await??;
-    println!("connections left: {}", served.left);
-    Ok(())
+    Ok(server.await??)
 }
 
 /// As one would write it for Tokio.

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
-use gmp::hyper::Io;
 use gmp::net::{TcpListener, TcpStream};
 use gmp::runtime;
 use gmp::task::JoinHandle;
@@ -24,7 +23,7 @@ impl Runtime for Gmp {
     type Join<T: Send + 'static> = Joined<JoinHandle<T>>;
     type Listener = TcpListener;
     type Stream = TcpStream;
-    type Io = Io<TcpStream>;
+    type Io = TcpStream;
 
     fn run<F>(workers: usize, main: F) -> F::Output
     where
@@ -101,6 +100,6 @@ impl Runtime for Gmp {
     }
 
     fn hyper_io(stream: TcpStream) -> Self::Io {
-        Io::new(stream)
+        stream
     }
 }

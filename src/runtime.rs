@@ -19,6 +19,6 @@
 //! ```
 
 pub use gmp_executor::{
-    Builder, EnterGuard, Handle, Metrics, PanicPolicy, ProcMetrics, Rules, Runtime, ShutdownReport,
-    TaskPanic, TryCurrentError,
+    Builder, EnterGuard, Handle, Latency, Metrics, PanicPolicy, ProcMetrics, Rules, Runtime,
+    ShutdownReport, TaskPanic, TryCurrentError,
 };

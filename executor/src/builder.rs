@@ -13,7 +13,7 @@ use crate::probe::TaskPanic;
 use crate::runtime::Runtime;
 use crate::sched::{Config, Hooks, MAX_PROCS, Rules, Sched};
 use crate::sync::Arc;
-use crate::{fence, procs, sysmon};
+use crate::{fence, procs, sysmon, throw};
 
 /// Smallest stack of an M: a poll, a panic and its unwinding.
 const MIN_STACK: usize = 64 * 1024;
@@ -272,7 +272,7 @@ impl Builder {
         }
         let sysmon = thread.spawn({
             let sched = sched.clone();
-            move || sysmon::run(sched)
+            move || throw::or_throw(&sched.clone(), || sysmon::run(sched))
         })?;
         sched.lock().inner.threads.push(sysmon);
         crate::handle::enlist(&sched);

@@ -7,10 +7,12 @@
 
 mod aside;
 mod kit;
+mod latency;
 mod preempt;
 mod queues;
 mod races;
 mod spin;
 mod steal;
 mod stw;
+mod throw;
 mod timers;

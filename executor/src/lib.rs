@@ -53,6 +53,8 @@ mod idle;
 #[cfg(not(loom))]
 mod injector;
 #[cfg(not(loom))]
+mod latency;
+#[cfg(not(loom))]
 pub mod leaf;
 #[cfg(not(loom))]
 mod m;
@@ -123,6 +125,7 @@ pub use crate::{
     enter::EnterGuard,
     g::join::{AbortHandle, Id, JoinError, JoinHandle},
     handle::{Handle, TryCurrentError, spawn},
+    latency::Latency,
     metrics::{Metrics, ProcMetrics},
     panics::PanicPolicy,
     probe::{TaskPanic, WaitReason},

@@ -32,7 +32,7 @@ use crate::steal::StealOrder;
 use crate::sync::{
     Arc, AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering, lock,
 };
-use crate::{preempt, proc, stw};
+use crate::{preempt, proc, stw, throw};
 
 /// What other threads see of an M.
 pub(crate) struct MShared {
@@ -294,8 +294,7 @@ impl M {
         self.p().expect("gmp: an M in the scheduler without a P")
     }
 
-    /// From anywhere on this thread: uses the P, if this M still has it.
-    /// Nothing of the user's may run in `f`.
+    /// From anywhere: uses the P, if this M still has it. No code of the user's in `f`!
     #[inline]
     pub(crate) fn with_p<R>(&self, f: impl FnOnce(Option<&P>) -> R) -> R {
         if self.shared.fence.in_runtime() {
@@ -462,7 +461,7 @@ fn new_m(sched: &Arc<Sched>, id: u32, pp: &P, spinning: bool) -> std::io::Result
     }
     let thread = builder.spawn({
         let (sched, shared) = (sched.clone(), shared.clone());
-        move || thread_main(sched, shared)
+        move || throw::or_throw(&sched.clone(), || thread_main(sched, shared))
     });
     match thread {
         Ok(thread) => {
@@ -580,8 +579,7 @@ pub(crate) fn handoff_p(sched: &Arc<Sched>, pp: &P) {
     }
     guard.pidle_put(pp);
     drop(guard);
-    // Of every P: whoever waited for the timers of the idle ones may be the one
-    // that leaves.
+    // Of every P: whoever waited for the idle ones' timers may be leaving.
     let when = sched.earliest_timer();
     if when != 0 {
         sched.wake_net_poller(when);
@@ -593,8 +591,7 @@ pub(crate) fn handoff_p(sched: &Arc<Sched>, pp: &P) {
     }
 }
 
-/// Wakes one more M if there is an idle P and nobody spins (R-SPIN-2). The
-/// caller has published its work.
+/// Wakes one more M if a P is idle and nobody spins (R-SPIN-2): work is published.
 #[inline]
 pub(crate) fn wake_p(sched: &Arc<Sched>) {
     if sched.idle.must_wake() {

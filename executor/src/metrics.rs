@@ -1,5 +1,6 @@
 //! `Metrics`: one look at all counters.
 
+use crate::latency::Latency;
 use crate::probe;
 use crate::sched::Sched;
 use crate::sync::lock;
@@ -27,6 +28,8 @@ pub struct Metrics {
     pub injector_depth: usize,
     /// Directions of descriptors that a task waits for.
     pub netpoll_waiters: usize,
+    /// How long tasks were runnable before they ran.
+    pub latency: Latency,
     /// Tasks that gave way because they were asked.
     pub preemptions: u64,
     /// Ps taken out of polls.
@@ -101,6 +104,7 @@ impl Metrics {
             spinning: sched.idle.counts().spinning as usize,
             injector_depth: sched.injector.len(),
             netpoll_waiters: sched.reactor.waiters(),
+            latency: Latency::sum(sched.all_ps().map(|pp| &pp.latencies)),
             preemptions: sched.preemptions.get(),
             handoffs: sched.handoffs.get(),
             thread_spawn_failures: sched.thread_failures.get(),

@@ -7,6 +7,7 @@ use crossbeam_utils::CachePadded;
 use gmp_timers::Timers;
 
 use crate::g::ReadyG;
+use crate::latency::{Latencies, Sampler};
 use crate::runq::RunQueue;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -38,6 +39,9 @@ pub(crate) struct P {
     goid_next: AtomicU64,
     goid_left: AtomicU32,
     pub(crate) stats: PStats,
+    /// Which wakes are timed, and what came of it. Owner.
+    pub(crate) sampler: Sampler,
+    pub(crate) latencies: Latencies,
 }
 
 /// Counters of a P, for people. Owner; nobody branches on them but shutdown,
@@ -93,6 +97,8 @@ impl P {
             goid_next: AtomicU64::new(0),
             goid_left: AtomicU32::new(0),
             stats: PStats::default(),
+            sampler: Sampler::new(),
+            latencies: Latencies::new(),
         }
     }
 

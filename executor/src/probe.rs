@@ -14,8 +14,8 @@ use crate::g::prof::Prof;
 use crate::sync::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 pub(crate) use self::hooks::{
-    ON, Taking, before_change, before_loss, before_park, clear, close, drain, newborn, open,
-    publish,
+    ON, Taking, before_change, before_loss, before_park, clear, close, drain, is_quiet, newborn,
+    open, publish,
 };
 pub use self::record::{Status, TaskInfo};
 
@@ -138,6 +138,8 @@ const TURN: u8 = 8;
 const NEW: u8 = 16;
 /// Its first poll gets no P because of what its siblings did (`suspects.rs`).
 const SUSPECT: u8 = 32;
+/// It is runnable, and `since_ms` is a stamp of `latency.rs` meanwhile.
+const STAMPED: u8 = 128;
 
 impl ParkRecord {
     pub(crate) fn new(parent: u64) -> ParkRecord {
@@ -269,6 +271,17 @@ impl ParkRecord {
 
     pub(crate) fn reason(&self) -> WaitReason {
         WaitReason::from_u8(self.reason.load(Ordering::Relaxed)) // ord: for people
+    }
+
+    pub(crate) fn stamp(&self, at: u32) {
+        self.since_ms.store(at, Ordering::Relaxed); // ord: with the right to run it
+        self.set_manner(STAMPED, true);
+    }
+
+    #[inline]
+    pub(crate) fn take_stamp(&self) -> Option<u32> {
+        let stamped = self.take(STAMPED);
+        stamped.then(|| self.since_ms.load(Ordering::Relaxed)) // ord: as above
     }
 
     pub(crate) fn since_ms(&self) -> u32 {

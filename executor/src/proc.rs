@@ -20,6 +20,7 @@ use crate::g::state::{BeginPoll, EndPoll};
 use crate::g::{Header, ReadyG, join, waker};
 use crate::hooks;
 use crate::injector::batch_size;
+use crate::latency;
 use crate::m::{M, YieldAs, handoff_p, stop_m};
 use crate::netpoll;
 use crate::p::P;
@@ -383,6 +384,7 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
         probe::before_loss(m, header);
         header.park.set_labels(header.own_labels());
     }
+    latency::note(m, header);
     let gave_way = header.park.gave_way();
     m.progress.begin(gave_way);
     m.shared.goid.store(header.goid, Ordering::Relaxed); // ord: for people
@@ -521,6 +523,9 @@ fn requeue(m: &M, gp: ReadyG) {
     if at_home && m.yield_as.get() == YieldAs::No {
         lock(&m.shared.inbox).tasks.push_back(gp);
         return;
+    }
+    if let Some(pp) = m.p() {
+        latency::sample(sched, &pp.sampler, &gp);
     }
     let announce = match (m.yield_as.get(), m.p()) {
         (YieldAs::Goyield, Some(pp)) => {

@@ -14,6 +14,7 @@ use crate::g::cell::{self, Birth};
 use crate::g::join::{self, JoinHandle};
 use crate::g::refs::Released;
 use crate::g::{Extra, Header, ReadyG, TaskRef};
+use crate::latency::sample;
 use crate::m::{self, M, start_m, wake_p};
 use crate::p::P;
 use crate::probe;
@@ -48,6 +49,7 @@ pub(crate) fn ready_here(m: &M, gp: ReadyG) {
     };
     let announce = m.with_p(|pp| match pp {
         Some(pp) => {
+            sample(&m.sched, &pp.sampler, &gp);
             // Behind nobody, the head is as good as the tail, and needs no announcement.
             let next = !m.wakes_last.get() || pp.runq.is_empty();
             runqput(&m.sched, pp, gp, next)
@@ -74,6 +76,7 @@ fn ready_from_outside(gp: ReadyG) {
     let Some(gp) = send_home(&sched, gp, None) else {
         return;
     };
+    sample(&sched, &sched.outside, &gp);
     sched.injector.push(gp);
     wake_p(&sched);
 }
@@ -135,7 +138,8 @@ pub(crate) fn inject_glist(
     pp: Option<&P>,
     list: impl ExactSizeIterator<Item = ReadyG>,
 ) {
-    let mut list = list.peekable();
+    let sampler = pp.map_or(&sched.outside, |pp| &pp.sampler);
+    let mut list = list.inspect(|gp| sample(sched, sampler, gp)).peekable();
     if list.peek().is_none() {
         return;
     }
@@ -222,6 +226,7 @@ where
             match m {
                 Some(m) => ready_here(m, gp),
                 None => {
+                    sample(sched, &sched.outside, &gp);
                     sched.injector.push(gp);
                     wake_p(sched);
                 }

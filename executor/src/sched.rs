@@ -15,6 +15,7 @@ use crate::deadlock::OnDeadlock;
 use crate::fork;
 use crate::idle::Idle;
 use crate::injector::Injector;
+use crate::latency::Sampler;
 use crate::m::MShared;
 use crate::mask::PMask;
 use crate::netpoll::Grain;
@@ -121,6 +122,8 @@ pub(crate) struct Sched {
     // sysmon (sysmon.rs).
     pub(crate) sysmon_waits: AtomicBool,
     pub(crate) sysmon_note: Note,
+    /// Which wakes from outside are timed.
+    pub(crate) outside: Sampler,
     pub(crate) handoffs: Counter,
     pub(crate) preemptions: Counter,
     pub(crate) thread_failures: Counter,
@@ -200,6 +203,7 @@ impl Sched {
             suspects: Suspects::default(),
             sysmon_waits: AtomicBool::new(false),
             sysmon_note: Note::new(),
+            outside: Sampler::new(),
             handoffs: Counter::default(),
             preemptions: Counter::default(),
             thread_failures: Counter::default(),

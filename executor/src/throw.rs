@@ -2,6 +2,7 @@
 //! runtime could still do would be right.
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::sched::Sched;
 
@@ -18,4 +19,13 @@ pub(crate) fn throw(sched: &Sched, what: &str) -> ! {
     );
     let _ = writeln!(out, "{sched:?}");
     std::process::abort()
+}
+
+/// The life of a thread of the runtime. What users write is contained where it is
+/// called, so a panic that gets here is ours: without the thread, and with whatever it
+/// held, the others would wait for ever.
+pub(crate) fn or_throw(sched: &Sched, life: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(life)).is_err() {
+        throw(sched, "a thread of the runtime panicked, see above");
+    }
 }

@@ -397,3 +397,35 @@ fn a_long_way_to_the_leaf_is_not_for_ever() {
         }
     });
 }
+
+/// Rule R-STW-5: once for every P, those of polls that go on included, and the others
+/// are not stopped for it.
+#[test]
+fn a_function_is_called_once_for_every_p() {
+    within(60, || {
+        for procs in [1_usize, 2, 5] {
+            let rt = Builder::new().procs(procs).build().unwrap();
+            let stop = Arc::new(AtomicBool::new(false));
+            let hog = rt.spawn({
+                let stop = stop.clone();
+                async move {
+                    while !stop.load(Ordering::SeqCst) {
+                        std::hint::spin_loop();
+                    }
+                }
+            });
+            let counts: Arc<Vec<AtomicU64>> =
+                Arc::new((0..procs).map(|_| AtomicU64::new(0)).collect());
+            for round in 1..=20 {
+                let seen = counts.clone();
+                gmp::__private::testing::for_each_p(rt.handle(), move |id| {
+                    seen[id as usize].fetch_add(1, Ordering::SeqCst);
+                });
+                let counts: Vec<_> = counts.iter().map(|n| n.load(Ordering::SeqCst)).collect();
+                assert_eq!(counts, vec![round; procs]);
+            }
+            stop.store(true, Ordering::SeqCst);
+            rt.block_on(hog).unwrap();
+        }
+    });
+}

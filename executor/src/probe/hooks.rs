@@ -35,6 +35,11 @@ fn flags() -> u32 {
     }
 }
 
+/// Whether no snapshot is open and nothing else is wanted.
+pub(crate) fn is_quiet() -> bool {
+    flags() == 0
+}
+
 /// The snapshot word of a task that is born now.
 #[inline]
 pub(crate) fn newborn() -> Prof {

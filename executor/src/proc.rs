@@ -499,18 +499,24 @@ fn end_poll(m: &M, task: NonNull<Header>, header: &Header) -> EndPoll {
 }
 
 /// Lists a task that this M has the right to run, if it is not listed yet.
+#[inline]
 pub(crate) fn list(m: &M, task: NonNull<Header>) -> bool {
     // SAFETY: the right to run it keeps it alive.
     let header = unsafe { task.as_ref() };
     // ord: written only by who has the right to run it
     let new = header.slot.load(Ordering::Relaxed) == 0;
     if new {
-        // The walker may be past its place already.
-        probe::before_loss(m, header);
-        // SAFETY: this M has the right to run the task; finish removes it.
-        unsafe { m.sched.registry.insert(task, m.shared.id) };
+        list_new(m, task, header);
     }
     new
+}
+
+#[inline(never)]
+fn list_new(m: &M, task: NonNull<Header>, header: &Header) {
+    // The walker may be past its place already.
+    probe::before_loss(m, header);
+    // SAFETY: this M has the right to run the task; finish removes it.
+    unsafe { m.sched.registry.insert(task, m.shared.id) };
 }
 
 /// Queues a task that is runnable again after its poll (R-G-9…11, R-PREEMPT-3).

@@ -50,7 +50,9 @@ impl Suspects {
         if self.known.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        let entry = self.reach(site).find(|entry| entry.is(site))?;
+        // Entries stay, so what lies behind one that was never used is empty, too.
+        let mut used = self.reach(site).take_while(|entry| entry.is_used());
+        let entry = used.find(|entry| entry.is(site))?;
         // ord: a hint
         (entry.credit.load(Ordering::Relaxed) > 0).then(|| entry.computes())
     }
@@ -94,6 +96,10 @@ impl Suspects {
 impl Entry {
     fn is(&self, site: &'static Location<'static>) -> bool {
         self.site.load(Ordering::Relaxed) & !1 == address(site) // ord: a hint
+    }
+
+    fn is_used(&self) -> bool {
+        self.site.load(Ordering::Relaxed) != 0 // ord: a hint
     }
 
     /// Nobody has it, or who has it is beyond suspicion.

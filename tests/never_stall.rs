@@ -7,6 +7,8 @@ mod child;
 mod eventually;
 #[path = "never_stall/handoff.rs"]
 mod handoff;
+#[path = "never_stall/order.rs"]
+mod order;
 #[path = "never_stall/suspend.rs"]
 mod suspend;
 #[path = "never_stall/turns.rs"]
@@ -288,41 +290,54 @@ fn hand_off_may_be_turned_off_and_blocking_sections_still_hand_theirs_off() {
     });
 }
 
+/// T-57, Go's TestPreemptionAfterSyscall: sections that come back again and again, of
+/// which some lose their P and some do not, let everybody begin, and end when told.
 #[test]
-fn blocking_sections_do_not_use_up_the_ps_of_others() {
-    within(60, || {
-        let rt = runtime(2);
-        let stop = Arc::new(AtomicBool::new(false));
-        let loops: Vec<_> = [10, 100, 1000]
-            .into_iter()
-            .cycle()
-            .take(8)
-            .map(|micros| {
-                let stop = stop.clone();
-                rt.spawn(async move {
-                    let mut rounds = 0_u32;
-                    while !stop.load(Ordering::Relaxed) {
-                        gmp::task::block_in_place(|| {
-                            let begun = Instant::now();
-                            while begun.elapsed() < Duration::from_micros(micros) {
-                                std::hint::spin_loop();
+fn t57_loops_of_short_sections_let_each_other_run() {
+    for micros in [10, 100, 1000] {
+        within(60, move || {
+            for rules in [Rules::Default, Rules::Go117] {
+                let rt = Builder::new().procs(2).rules(rules).build().unwrap();
+                let stop = Arc::new(AtomicBool::new(false));
+                let begun = Arc::new(AtomicUsize::new(0));
+                let loops: Vec<_> = (0..8)
+                    .map(|n| {
+                        let (stop, begun) = (stop.clone(), begun.clone());
+                        rt.spawn(async move {
+                            begun.fetch_add(1, Ordering::SeqCst);
+                            while !stop.load(Ordering::SeqCst) {
+                                gmp::task::block_in_place(|| section(n % 2 == 0, micros));
                             }
-                        });
-                        rounds += 1;
-                        gmp::task::safepoint().await;
+                        })
+                    })
+                    .collect();
+                let start = Instant::now();
+                eventually("all eight run", || begun.load(Ordering::SeqCst) == 8);
+                // One more gets its turn among them.
+                let last = rt.spawn(async move { stop.store(true, Ordering::SeqCst) });
+                rt.block_on(async {
+                    last.await.unwrap();
+                    for task in loops {
+                        task.await.unwrap();
                     }
-                    rounds
-                })
-            })
-            .collect();
-        // Go's TestPreemptionAfterSyscall: all begin, and all end when told to.
-        rt.block_on(async { sleep(Duration::from_millis(20)).await });
-        let last = rt.spawn(async move { stop.store(true, Ordering::Relaxed) });
-        rt.block_on(last).expect("it gets its turn");
-        for task in loops {
-            rt.block_on(task).expect("no panic");
-        }
-    });
+                });
+                let took = start.elapsed();
+                assert!(took < Duration::from_secs(5), "{rules:?}: {took:?}");
+            }
+        });
+    }
+}
+
+/// Blocks, or does the work itself.
+fn section(blocks: bool, micros: u64) {
+    let time = Duration::from_micros(micros);
+    if blocks {
+        return thread::sleep(time);
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        std::hint::spin_loop();
+    }
 }
 
 #[test]

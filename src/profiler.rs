@@ -13,7 +13,7 @@
 
 pub use gmp_profiler::{
     CatchPanic, NoFramePointers, PanicReport, ParseSigQuitError, Profile, SigQuit, Status,
-    StillRunning, Suspended, TaskInfo, Tasks, WaitReason, Waiting, catch_panic, dump, labels, leak,
+    StillRunning, Suspended, TaskInfo, WaitReason, Waiting, catch_panic, dump, labels, leak,
     num_tasks, on_sigquit, park_stacks, set_panic_reporter, snapshot, stack, stack_all, suspend,
     tasks, waiting,
 };

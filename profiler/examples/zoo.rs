@@ -52,13 +52,13 @@ async fn show(form: &str) -> std::io::Result<()> {
     let tasks = settled(zoo.len()).await;
     let mut out = std::io::stdout().lock();
     match form {
-        "text" => out.write_all(tasks.text().as_bytes())?,
-        "groups" => out.write_all(tasks.groups().as_bytes())?,
-        "json" => out.write_all(tasks.json().as_bytes())?,
-        "folded" => out.write_all(tasks.folded().as_bytes())?,
-        "pprof" => out.write_all(&tasks.pprof())?,
+        "text" => out.write_all(tasks.to_text(2).as_bytes())?,
+        "groups" => out.write_all(tasks.to_text(1).as_bytes())?,
+        "json" => out.write_all(tasks.to_json().as_bytes())?,
+        "folded" => out.write_all(tasks.to_folded().as_bytes())?,
+        "pprof" => out.write_all(&tasks.to_pprof())?,
         #[cfg(feature = "flamegraph")]
-        "svg" => out.write_all(tasks.flame_graph()?.as_bytes())?,
+        "svg" => out.write_all(tasks.to_svg()?.as_bytes())?,
         other => panic!("no form {other}; svg needs the feature flamegraph"),
     }
     on.store(false, Ordering::Relaxed);
@@ -98,7 +98,7 @@ async fn nested() -> std::io::Result<()> {
     let task = gmp::spawn(a());
     let mut tasks = settled(1).await;
     tasks.retain(|info| info.id == task.id().get());
-    print!("{}", tasks.text());
+    print!("{}", tasks.to_text(2));
     task.abort();
     Ok(())
 }

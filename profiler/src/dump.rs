@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use gmp_executor::{Handle, cycle};
 
-use crate::tasks::Tasks;
+use crate::profile::Profile;
 use crate::{symbols, text};
 
 /// Writes every task of every runtime of this process in Go's text form, one
@@ -27,7 +27,7 @@ use crate::{symbols, text};
 /// ```
 pub fn dump(out: &mut impl Write) -> io::Result<()> {
     for handle in Handle::all() {
-        one(out, &Tasks::of(&handle))?;
+        one(out, &Profile::of(&handle))?;
         for cycle in cycle::find(&handle) {
             writeln!(out, "{cycle}")?;
         }
@@ -36,7 +36,7 @@ pub fn dump(out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Block by block: a text of a million tasks is never in memory as a whole.
-fn one(out: &mut impl Write, tasks: &Tasks) -> io::Result<()> {
+fn one(out: &mut impl Write, tasks: &Profile) -> io::Result<()> {
     write!(out, "{}", tasks.head())?;
     if let Some(hint) = symbols::hint() {
         writeln!(out, "# {hint}")?;

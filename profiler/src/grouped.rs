@@ -5,7 +5,7 @@ use gmp_executor::Handle;
 use gmp_executor::snapshot::Shot;
 
 use crate::groups::{self, Group, Groups};
-use crate::tasks::Taken;
+use crate::profile::Taken;
 use crate::{folded, pprof};
 
 /// The tasks of a runtime at one moment, equal ones counted together: see
@@ -24,8 +24,8 @@ pub struct Grouped {
 /// # gmp_executor::Handle::current().block_on(async {
 /// let waiting = gmp_executor::spawn(std::future::pending::<()>());
 /// let grouped = gmp_profiler::grouped();
-/// assert!(grouped.text().starts_with("goroutine profile: total "));
-/// assert!(!grouped.pprof().is_empty());
+/// assert!(grouped.to_text().starts_with("goroutine profile: total "));
+/// assert!(!grouped.to_pprof().is_empty());
 /// waiting.abort();
 /// # });
 /// ```
@@ -59,18 +59,18 @@ impl Grouped {
         self.groups.is_empty()
     }
 
-    /// As [`Tasks::groups`](crate::Tasks::groups).
-    pub fn text(&self) -> String {
+    /// As [`Profile::to_text`](crate::Profile::to_text) with 1.
+    pub fn to_text(&self) -> String {
         groups::text(&self.groups)
     }
 
-    /// As [`Tasks::pprof`](crate::Tasks::pprof).
-    pub fn pprof(&self) -> Vec<u8> {
+    /// As [`Profile::to_pprof`](crate::Profile::to_pprof).
+    pub fn to_pprof(&self) -> Vec<u8> {
         pprof::encode(self.groups.clone(), &self.taken, "goroutine")
     }
 
-    /// As [`Tasks::folded`](crate::Tasks::folded).
-    pub fn folded(&self) -> String {
+    /// As [`Profile::to_folded`](crate::Profile::to_folded).
+    pub fn to_folded(&self) -> String {
         folded::text(self.groups.clone())
     }
 }

@@ -7,7 +7,7 @@ use gmp_executor::WaitReason;
 use gmp_executor::snapshot::TaskInfo;
 
 use crate::labels::Labels;
-use crate::tasks::Taken;
+use crate::profile::Taken;
 use crate::{frames, waiting};
 
 /// The document. New fields may come; none changes its meaning within a schema.

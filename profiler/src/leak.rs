@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use gmp_executor::snapshot::TaskInfo;
 use gmp_executor::{Handle, block_in_place, cycle, try_id};
 
-use crate::tasks::Tasks;
+use crate::profile::Profile;
 
 pub use gmp_executor::cycle::{Cycle, Link};
 
@@ -77,7 +77,7 @@ impl Class {
 ///     std::thread::yield_now();
 /// }
 /// ```
-pub fn proven() -> Tasks {
+pub fn proven() -> Profile {
     let mut tasks = crate::tasks();
     tasks.retain(|task| Class::of(task) == Class::Unreachable);
     tasks
@@ -157,7 +157,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 fn look(handle: &Handle, options: &Options) -> Vec<Leak> {
     let own = try_id().map(|id| id.get());
     let here = Handle::try_current().is_ok_and(|current| current.same_runtime(handle));
-    Tasks::of(handle)
+    Profile::of(handle)
         .iter()
         .filter(|task| !task.root && (!here || own != Some(task.id)))
         .filter(|task| !options.ignores(task))

@@ -18,13 +18,12 @@ mod profile;
 mod recover;
 mod sigquit;
 mod symbols;
-mod tasks;
 mod text;
 mod waiting;
 
 pub use crate::dump::dump;
 pub use crate::grouped::{Grouped, grouped};
-pub use crate::profile::Profile;
+pub use crate::profile::{Profile, tasks};
 pub use crate::recover::{CatchPanic, PanicReport, catch_panic, set_panic_reporter};
 #[cfg(feature = "tower")]
 pub use crate::recover::{Recover, RecoverFuture, RecoverLayer};
@@ -32,7 +31,6 @@ pub use crate::recover::{Recover, RecoverFuture, RecoverLayer};
 pub use crate::sigquit::QuitListener;
 pub use crate::sigquit::{ParseSigQuitError, SigQuit, on_sigquit};
 pub use crate::symbols::{NoFramePointers, park_stacks};
-pub use crate::tasks::{Tasks, tasks};
 pub use crate::waiting::{Waiting, waiting};
 pub use gmp_executor::WaitReason;
 pub use gmp_executor::snapshot::{Mode, Shot, Status, Straggler, TaskInfo};
@@ -55,7 +53,7 @@ pub fn stack() -> String {
 }
 
 /// Every task of this thread's runtime, in Go's form, in the order of ids, after
-/// lines that begin with `#` and say how the snapshot went ([`Tasks::head`]).
+/// lines that begin with `#` and say how the snapshot went ([`Profile::head`]).
 ///
 /// ```
 /// let handle = gmp_executor::Handle::current();
@@ -66,7 +64,7 @@ pub fn stack() -> String {
 /// ```
 pub fn stack_all() -> String {
     let tasks = tasks();
-    format!("{}\n{}", tasks.head(), tasks.text())
+    format!("{}\n{}", tasks.head(), tasks.to_text(2))
 }
 
 /// Every task of this thread's runtime.

@@ -9,7 +9,7 @@ use std::hash::Hash;
 
 use crate::frames::Frame;
 use crate::groups::Group;
-use crate::tasks::Taken;
+use crate::profile::Taken;
 
 /// A message as it grows: fields in protobuf's wire form.
 #[derive(Default)]

@@ -1,16 +1,145 @@
-//! The forms of a profile under the names that a user of pprof looks for.
+//! The tasks of a runtime at one moment, and the forms in which they are written.
 
-use crate::tasks::Tasks;
+use std::fmt::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// What [`tasks`](crate::tasks()) gives.
-pub type Profile = Tasks;
+use gmp_executor::Handle;
+use gmp_executor::snapshot::{self, Shot, TaskInfo};
+
+#[cfg(feature = "flamegraph")]
+use crate::flame;
+use crate::{folded, groups, json, pprof, text};
+
+/// When and how a snapshot was taken.
+#[derive(Debug, Clone)]
+pub(crate) struct Taken {
+    pub(crate) at: SystemTime,
+    pub(crate) shot: Shot,
+    pub(crate) procs: usize,
+}
+
+impl Taken {
+    /// Calls `each` with every task of `handle`'s runtime, in no order.
+    pub(crate) fn of(handle: &Handle, each: impl FnMut(TaskInfo)) -> Taken {
+        Taken {
+            at: SystemTime::now(),
+            shot: snapshot::visit(handle, each),
+            procs: handle.procs(),
+        }
+    }
+
+    pub(crate) fn unix_nanos(&self) -> u64 {
+        let since = self.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// All tasks of a runtime at one moment, in the order of ids: see [`tasks`].
+///
+/// ```
+/// # gmp_executor::Handle::current().block_on(async {
+/// let waiting = gmp_executor::spawn(std::future::pending::<()>());
+/// let tasks = gmp_profiler::tasks();
+/// assert!(tasks.iter().any(|task| task.id == waiting.id().get()));
+/// assert!(tasks.to_text(1).starts_with("goroutine profile: total "));
+/// waiting.abort();
+/// # });
+/// ```
+#[derive(Debug, Clone)]
+pub struct Profile {
+    tasks: Vec<TaskInfo>,
+    taken: Taken,
+}
+
+/// Every task of this thread's runtime. The world stops for some microseconds; then
+/// the tasks are looked at one after another while the program goes on, and what
+/// changes meanwhile is seen as it was.
+pub fn tasks() -> Profile {
+    Profile::of(&Handle::current())
+}
 
 impl Profile {
-    /// Go's text forms: `debug` 1, and 0, puts equal tasks together and the
-    /// largest group first; 2 and more writes a block for each task, which
-    /// readers of Go's dumps understand. For those that only know the endings of
-    /// Go's own files, such as panicparse, `sed 's/\.rs:/.rs.go:/'` lends them
-    /// one.
+    /// Every task of `handle`'s runtime.
+    pub fn of(handle: &Handle) -> Profile {
+        let at = SystemTime::now();
+        let (tasks, shot) = snapshot::take(handle);
+        let procs = handle.procs();
+        Profile {
+            tasks,
+            taken: Taken { at, shot, procs },
+        }
+    }
+
+    /// The tasks.
+    pub fn iter(&self) -> std::slice::Iter<'_, TaskInfo> {
+        self.tasks.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// How long the snapshot took.
+    pub fn took(&self) -> Duration {
+        self.taken.shot.wall
+    }
+
+    /// How the snapshot went: whether it is one moment, how long the world stood
+    /// still, and who did not give way.
+    ///
+    /// ```
+    /// # gmp_executor::Handle::current().block_on(async {
+    /// let tasks = gmp_profiler::tasks();
+    /// assert_eq!(tasks.shot().tasks, tasks.len());
+    /// assert!(tasks.shot().stop <= tasks.shot().wall);
+    /// # });
+    /// ```
+    pub fn shot(&self) -> &Shot {
+        &self.taken.shot
+    }
+
+    /// The same as lines that begin with `#`, which readers of Go's dumps pass over.
+    ///
+    /// ```
+    /// # gmp_executor::Handle::current().block_on(async {
+    /// let tasks = gmp_profiler::tasks();
+    /// assert!(tasks.head().starts_with("# gmp snapshot mode="));
+    /// # });
+    /// ```
+    pub fn head(&self) -> String {
+        let mut text = format!(
+            "# gmp snapshot {} procs={}\n",
+            self.shot(),
+            self.taken.procs
+        );
+        for straggler in &self.shot().stragglers {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "# straggler: {straggler}");
+        }
+        text
+    }
+
+    /// Keeps the tasks for which `keep` is true.
+    pub fn retain(&mut self, keep: impl FnMut(&TaskInfo) -> bool) {
+        self.tasks.retain(keep);
+    }
+
+    /// The same without labels, for readers that know those of Go before 1.27 alone.
+    pub fn without_labels(mut self) -> Profile {
+        self.tasks.iter_mut().for_each(|task| task.labels = 0);
+        self
+    }
+
+    /// Go's text forms. `debug` 2 and more: a block for each task, which readers of
+    /// Go's dumps understand; for those that only know the endings of Go's own files,
+    /// such as panicparse, `sed 's/\.rs:/.rs.go:/'` lends them one. 1, and 0: equal
+    /// tasks together, the largest group first; the addresses name places, not code.
     ///
     /// ```
     /// # gmp_executor::Handle::current().block_on(async {
@@ -21,28 +150,23 @@ impl Profile {
     /// ```
     pub fn to_text(&self, debug: u32) -> String {
         if debug < 2 {
-            self.groups()
+            groups::text(&groups::groups(&self.tasks))
         } else {
-            self.text()
+            text::all(&self.tasks)
         }
     }
 
     /// A profile for `go tool pprof` and whatever else reads its format, not
     /// compressed. Sample types: `goroutine` (count), `wait` (nanoseconds) and
-    /// `space` (bytes); each sample has a label `state`.
+    /// `space` (bytes); each sample has a label `state`, and those of its tasks.
     pub fn to_pprof(&self) -> Vec<u8> {
-        self.pprof()
+        pprof::encode(groups::groups(&self.tasks), &self.taken, "goroutine")
     }
 
     /// Folded stacks, a line for each group: creator, function and wait, the
     /// outermost first, and a count.
     pub fn to_folded(&self) -> String {
-        self.folded()
-    }
-
-    /// One JSON document: `"schema":1`, the time, and an object for each task.
-    pub fn to_json(&self) -> String {
-        self.json()
+        folded::text(groups::groups(&self.tasks))
     }
 
     /// A flame graph as SVG: the width of a box is a number of tasks.
@@ -51,6 +175,20 @@ impl Profile {
     /// If there is no task to draw.
     #[cfg(feature = "flamegraph")]
     pub fn to_svg(&self) -> std::io::Result<String> {
-        self.flame_graph()
+        flame::svg(&self.tasks, format!("{} tasks", self.tasks.len()))
+    }
+
+    /// One JSON document: `"schema":1`, the time, and an object for each task.
+    pub fn to_json(&self) -> String {
+        json::text(&self.tasks, &self.taken)
+    }
+}
+
+impl<'a> IntoIterator for &'a Profile {
+    type Item = &'a TaskInfo;
+    type IntoIter = std::slice::Iter<'a, TaskInfo>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }

@@ -12,7 +12,7 @@ use gmp::runtime::{Builder, Runtime};
 use gmp::sync::{Mutex, RwLock};
 use gmp::task::{AbortHandle, JoinHandle};
 use gmp_profiler::leak::{self, Class, Cycle, Options};
-use gmp_profiler::{Status, Tasks};
+use gmp_profiler::{Profile, Status};
 
 fn runtime(procs: usize) -> Runtime {
     Builder::new().procs(procs).build().expect("a runtime")
@@ -21,7 +21,7 @@ fn runtime(procs: usize) -> Runtime {
 /// The circles, when every task waits.
 fn cycles(rt: &Runtime) -> Vec<Cycle> {
     let waits = |task: &gmp_profiler::TaskInfo| task.status == Status::Waiting;
-    while !Tasks::of(rt.handle()).iter().all(waits) {
+    while !Profile::of(rt.handle()).iter().all(waits) {
         std::thread::yield_now();
     }
     let _entered = rt.handle().enter();

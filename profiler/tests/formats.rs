@@ -5,13 +5,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use gmp::runtime::{Builder, Runtime};
-use gmp_profiler::{Status, Tasks};
+use gmp_profiler::{Profile, Status};
 
 #[path = "support/dumps.rs"]
 mod dumps;
 
 /// A runtime with parked tasks of three kinds, and its tasks.
-fn zoo() -> (Runtime, Tasks) {
+fn zoo() -> (Runtime, Profile) {
     let rt = Builder::new().procs(2).build().expect("a runtime");
     for _ in 0..5 {
         drop(rt.spawn(gmp::time::sleep(Duration::from_secs(3600))));
@@ -25,12 +25,12 @@ fn zoo() -> (Runtime, Tasks) {
     let named = gmp::task::Builder::new().name("a reader");
     drop(named.spawn_on(std::future::pending::<()>(), rt.handle()));
     loop {
-        let tasks = Tasks::of(rt.handle());
+        let tasks = Profile::of(rt.handle());
         assert_eq!(tasks.len(), 8);
         if tasks.iter().all(|task| task.status == Status::Waiting) {
             // A proof may need a wait that is a tick old: timers move the tick.
             rt.block_on(gmp::time::sleep(Duration::from_millis(2)));
-            let tasks = Tasks::of(rt.handle());
+            let tasks = Profile::of(rt.handle());
             return (rt, tasks);
         }
         std::thread::yield_now();
@@ -40,7 +40,7 @@ fn zoo() -> (Runtime, Tasks) {
 #[test]
 fn readers_of_gos_dumps_read_the_text() {
     let (_rt, tasks) = zoo();
-    let blocks = dumps::read(&tasks.text());
+    let blocks = dumps::read(&tasks.to_text(2));
     assert_eq!(blocks.len(), 8);
     for (block, task) in blocks.iter().zip(&tasks) {
         assert_eq!(block.id, task.id);
@@ -59,7 +59,7 @@ fn readers_of_gos_dumps_read_the_text() {
 #[test]
 fn groups_have_gos_form_and_add_up() {
     let (_rt, tasks) = zoo();
-    let text = tasks.groups();
+    let text = tasks.to_text(1);
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some("goroutine profile: total 8"));
     let mut counts = Vec::new();
@@ -80,7 +80,7 @@ fn groups_have_gos_form_and_add_up() {
 fn folded_lines_have_three_frames_and_add_up() {
     let (_rt, tasks) = zoo();
     let mut total = 0;
-    for line in tasks.folded().lines() {
+    for line in tasks.to_folded().lines() {
         let (stack, count) = line.rsplit_once(' ').expect("a count");
         total += count.parse::<u64>().expect("a number");
         assert_eq!(stack.split(';').count(), 3, "{line}");
@@ -91,7 +91,7 @@ fn folded_lines_have_three_frames_and_add_up() {
 #[test]
 fn json_is_one_document_with_every_task() {
     let (_rt, tasks) = zoo();
-    let json: serde_json::Value = serde_json::from_str(&tasks.json()).expect("JSON");
+    let json: serde_json::Value = serde_json::from_str(&tasks.to_json()).expect("JSON");
     assert_eq!(json["schema"], 1);
     assert_eq!(json["total"], 8);
     assert_eq!(json["procs"], 2);
@@ -113,7 +113,7 @@ fn json_is_one_document_with_every_task() {
 #[test]
 fn a_flame_graph_is_an_svg_with_the_states() {
     let (_rt, tasks) = zoo();
-    let svg = tasks.flame_graph().expect("drawn");
+    let svg = tasks.to_svg().expect("drawn");
     assert!(svg.contains("<svg"));
     assert!(svg.contains("[sleep]"), "{svg}");
 }
@@ -175,7 +175,7 @@ fn number(fields: &[(u64, Field<'_>)], wanted: u64) -> u64 {
 #[test]
 fn a_profile_names_every_task_by_valid_numbers() {
     let (_rt, tasks) = zoo();
-    let bytes = tasks.pprof();
+    let bytes = tasks.to_pprof();
     let profile = fields(&bytes);
     let strings: Vec<&str> = messages(&profile, 6)
         .map(|text| std::str::from_utf8(text).expect("text"))
@@ -227,7 +227,7 @@ fn gos_pprof_reads_the_profile_where_it_is_installed() {
     }
     let (_rt, tasks) = zoo();
     let file = std::env::temp_dir().join(format!("gmp-formats-{}.pb", std::process::id()));
-    std::fs::write(&file, tasks.pprof()).expect("written");
+    std::fs::write(&file, tasks.to_pprof()).expect("written");
     let output = Command::new("go")
         .args(["tool", "pprof", "-top"])
         .arg(&file)
@@ -250,8 +250,8 @@ fn groups_taken_at_once_are_those_of_the_list() {
         lines.sort();
         lines
     };
-    assert_eq!(sorted(&grouped.folded()), sorted(&tasks.folded()));
-    assert_eq!(sorted(&grouped.text()), sorted(&tasks.groups()));
+    assert_eq!(sorted(&grouped.to_folded()), sorted(&tasks.to_folded()));
+    assert_eq!(sorted(&grouped.to_text()), sorted(&tasks.to_text(1)));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use gmp::runtime::Builder;
 use gmp_profiler::leak::{self, Class, Options, Report};
-use gmp_profiler::{Status, TaskInfo, Tasks, WaitReason};
+use gmp_profiler::{Profile, Status, TaskInfo, WaitReason};
 
 #[path = "goker/channels.rs"]
 mod channels;
@@ -59,7 +59,7 @@ fn found(story: Story) -> Result<(), Report> {
     // timer then waits for ever.
     let rests =
         |task: &TaskInfo| task.status == Status::Waiting && task.reason != WaitReason::Sleep;
-    while !Tasks::of(rt.handle()).iter().all(rests) {
+    while !Profile::of(rt.handle()).iter().all(rests) {
         std::thread::yield_now();
     }
     // A proof may need a wait that is a tick old: timers move the tick.

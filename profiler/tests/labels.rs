@@ -8,7 +8,7 @@ use futures::FutureExt;
 use gmp::profiler::labels::{self, Labels};
 use gmp::profiler::leak::{self, Options};
 use gmp::runtime::{Builder, Runtime};
-use gmp_profiler::{Status, TaskInfo, Tasks};
+use gmp_profiler::{Profile, Status, TaskInfo};
 
 #[path = "support/dumps.rs"]
 mod dumps;
@@ -20,9 +20,9 @@ fn runtime() -> Runtime {
 }
 
 /// The tasks, when all of them wait.
-fn settled(rt: &Runtime) -> Tasks {
+fn settled(rt: &Runtime) -> Profile {
     loop {
-        let tasks = Tasks::of(rt.handle());
+        let tasks = Profile::of(rt.handle());
         if tasks.iter().all(|task| task.status == Status::Waiting) {
             return tasks;
         }
@@ -30,7 +30,7 @@ fn settled(rt: &Runtime) -> Tasks {
     }
 }
 
-fn shown(tasks: &Tasks, id: gmp::task::Id) -> String {
+fn shown(tasks: &Profile, id: gmp::task::Id) -> String {
     let task = tasks.iter().find(|task| task.id == id.get());
     Labels::of(task.expect("it is there")).to_string()
 }
@@ -50,7 +50,7 @@ fn every_form_of_a_snapshot_shows_labels() {
     assert_eq!(shown(&found, tasks[0].id()), label);
     assert_eq!(shown(&found, plain.id()), "");
 
-    let text = found.text();
+    let text = found.to_text(2);
     let header = format!("goroutine {} [sleep] {label}:\n", tasks[0].id());
     assert!(text.contains(&header), "{text}");
     let blocks = dumps::read(&text);
@@ -63,20 +63,20 @@ fn every_form_of_a_snapshot_shows_labels() {
             .all(|b| b.functions.len() == 1 && !b.created_by.is_empty())
     );
 
-    let groups = found.groups();
+    let groups = found.to_text(1);
     let line = "# labels: {\"state\":\"sleep\", \"route\":\"/x y\", \"tenant\":\"a\"}\n";
     assert!(groups.contains(line), "{groups}");
     assert!(
         groups.contains("# labels: {\"state\":\"sleep\"}\n"),
         "{groups}"
     );
-    let folded = found.folded();
+    let folded = found.to_folded();
     assert!(folded.contains(&format!(";[sleep]{label} ")), "{folded}");
-    let json: serde_json::Value = serde_json::from_str(&found.json()).expect("JSON");
+    let json: serde_json::Value = serde_json::from_str(&found.to_json()).expect("JSON");
     let listed = json["tasks"].as_array().expect("a list");
     let of_a = listed.iter().filter(|task| task["labels"]["tenant"] == "a");
     assert_eq!(of_a.count(), 2);
-    let pprof = found.pprof();
+    let pprof = found.to_pprof();
     for word in ["tenant", "/x y"] {
         assert!(
             pprof
@@ -84,7 +84,7 @@ fn every_form_of_a_snapshot_shows_labels() {
                 .any(|bytes| bytes == word.as_bytes())
         );
     }
-    let old = found.without_labels().text();
+    let old = found.without_labels().to_text(2);
     assert!(
         old.contains(" [sleep]:\n") && !old.contains("tenant"),
         "{old}"

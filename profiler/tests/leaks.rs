@@ -10,7 +10,7 @@ use futures::channel::{mpsc, oneshot};
 use futures::{SinkExt, StreamExt};
 use gmp::runtime::{Builder, Runtime};
 use gmp_profiler::leak::{self, Class, Options};
-use gmp_profiler::{Tasks, WaitReason};
+use gmp_profiler::{Profile, WaitReason};
 
 fn runtime(procs: usize) -> Runtime {
     Builder::new().procs(procs).build().expect("a runtime")
@@ -27,14 +27,14 @@ fn panic_text(f: impl FnOnce()) -> String {
 }
 
 /// Waits until every task of the runtime waits.
-fn settle(rt: &Runtime) -> Tasks {
+fn settle(rt: &Runtime) -> Profile {
     loop {
-        let tasks = Tasks::of(rt.handle());
+        let tasks = Profile::of(rt.handle());
         let waits = |task: &gmp_profiler::TaskInfo| task.status == gmp_profiler::Status::Waiting;
         if tasks.iter().all(waits) {
             // A proof may need a wait that is a tick old: timers move the tick.
             rt.block_on(gmp::time::sleep(Duration::from_millis(2)));
-            return Tasks::of(rt.handle());
+            return Profile::of(rt.handle());
         }
         std::thread::yield_now();
     }

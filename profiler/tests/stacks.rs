@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gmp::runtime::{Builder, Runtime};
-use gmp_profiler::{Status, Tasks, park_stacks};
+use gmp_profiler::{Profile, Status, park_stacks};
 
 #[path = "support/dumps.rs"]
 mod dumps;
@@ -26,9 +26,9 @@ fn runtime() -> Runtime {
     Builder::new().procs(1).build().expect("a runtime")
 }
 
-fn settled(rt: &Runtime) -> Tasks {
+fn settled(rt: &Runtime) -> Profile {
     loop {
-        let tasks = Tasks::of(rt.handle());
+        let tasks = Profile::of(rt.handle());
         if tasks.iter().all(|task| task.status == Status::Waiting) {
             return tasks;
         }
@@ -53,7 +53,7 @@ fn a_stack_names_the_functions_from_the_leaf_to_the_task() {
     let (_one, has) = switch(true);
     let rt = runtime();
     drop(rt.spawn(outer()));
-    let text = settled(&rt).text();
+    let text = settled(&rt).to_text(2);
     let blocks = dumps::read(&text);
     assert_eq!(blocks.len(), 1);
     let block = &blocks[0];
@@ -91,19 +91,19 @@ fn a_stack_is_that_of_the_last_wait() {
         rx.recv().await.expect("sent");
     });
     let found = settled(&rt);
-    let stack = |tasks: &Tasks| tasks.iter().next().and_then(|task| task.stack.clone());
+    let stack = |tasks: &Profile| tasks.iter().next().and_then(|task| task.stack.clone());
     assert_eq!(stack(&found).is_some(), has);
     assert!(park_stacks(false).is_ok() == has);
     rt.block_on(tx.send(())).expect("it listens");
     let again = settled(&rt);
     assert!(stack(&again).is_none());
     // What was seen before can still be written.
-    assert_eq!(dumps::read(&found.text()).len(), 1);
+    assert_eq!(dumps::read(&found.to_text(2)).len(), 1);
     rt.block_on(async {
         tx.send(()).await.expect("it listens");
         task.await.expect("no panic");
     });
-    assert!(Tasks::of(rt.handle()).is_empty());
+    assert!(Profile::of(rt.handle()).is_empty());
 }
 
 #[test]

@@ -23,7 +23,7 @@ async fn each_state_has_gos_word_and_its_line() {
     let on = Arc::new(AtomicBool::new(true));
     let mut zoo = states::waiting().await.expect("a socket");
     zoo.extend(states::busy(&on));
-    let text = states::settled(zoo.len()).await.text();
+    let text = states::settled(zoo.len()).await.to_text(2);
     on.store(false, Ordering::Relaxed);
     zoo.iter().for_each(gmp::task::JoinHandle::abort);
 

@@ -52,7 +52,7 @@ pub(crate) async fn soak(time: Duration) -> io::Result<()> {
         sleep(Duration::from_millis(3)).await;
         let proven = leak::proven();
         if !proven.is_empty() {
-            wrong.push(proven.text());
+            wrong.push(proven.to_text(2));
         }
         wrong.extend(leak::cycles().iter().map(ToString::to_string));
         count += 1;

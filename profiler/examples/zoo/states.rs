@@ -10,7 +10,7 @@ use futures::FutureExt;
 use gmp::chan;
 use gmp::sync::{Mutex, Notify, RwLock, WaitGroup};
 use gmp::task::{JoinHandle, block_in_place};
-use gmp_profiler::{Status, TaskInfo, Tasks};
+use gmp_profiler::{Profile, Status, TaskInfo};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -78,7 +78,7 @@ pub(crate) fn busy(on: &Arc<AtomicBool>) -> [JoinHandle<()>; 2] {
 
 /// A snapshot in which at least `n` tasks have got where they wait. A task that
 /// was just spawned is runnable: the Ps are busy.
-pub(crate) async fn settled(n: usize) -> Tasks {
+pub(crate) async fn settled(n: usize) -> Profile {
     loop {
         gmp::time::sleep(Duration::from_millis(20)).await;
         drop(named("runnable", async {}));

@@ -6,7 +6,7 @@ use std::panic::Location;
 use gmp_executor::snapshot::{Status, TaskInfo};
 
 use crate::frames;
-use crate::tasks::Tasks;
+use crate::profile::Profile;
 
 /// Detached tasks that wait at one place, more of them than before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Growth {
 /// The groups of waiting tasks without a handle that have grown from `older` to
 /// `newer`, those that grew most first. Whoever asks decides how long lies
 /// between the two: a service under more load has more tasks, too.
-pub fn growth(older: &Tasks, newer: &Tasks) -> Vec<Growth> {
+pub fn growth(older: &Profile, newer: &Profile) -> Vec<Growth> {
     let before = count(older);
     let mut grown: Vec<Growth> = count(newer)
         .into_iter()
@@ -52,7 +52,7 @@ type Key = (
     &'static Location<'static>,
 );
 
-fn count(tasks: &Tasks) -> HashMap<Key, usize> {
+fn count(tasks: &Profile) -> HashMap<Key, usize> {
     let mut counts = HashMap::new();
     let detached =
         |task: &&TaskInfo| task.status == Status::Waiting && task.handles == 0 && !task.root;

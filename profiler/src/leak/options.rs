@@ -11,7 +11,7 @@ use gmp_executor::{Handle, WaitReason};
 
 use crate::frames;
 use crate::labels::Labels;
-use crate::tasks::Tasks;
+use crate::profile::Profile;
 
 /// The options of goleak, as far as tasks have what they ask for.
 ///
@@ -109,7 +109,7 @@ impl Options {
 
     pub(super) fn ignore_current_of(mut self, handle: &Handle) -> Options {
         self.ids
-            .extend(Tasks::of(handle).iter().map(|task| task.id));
+            .extend(Profile::of(handle).iter().map(|task| task.id));
         self
     }
 

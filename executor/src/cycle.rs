@@ -1,9 +1,11 @@
 //! Tasks that wait for each other in a circle: locks and joins whose holder is
 //! known.
 //!
-//! A task is in the graph if exactly one waker of it exists and its last leaf was
-//! a lock or a join: then nothing but that lock or that task can wake it. So each
-//! task has one edge at most, and a circle is found by walking.
+//! A task is in the graph if exactly one waker of it exists, and that one lies with
+//! a lock or in the join slot of a task of this runtime: then nothing but that lock
+//! or that task can wake it. So each task has one edge at most, and a circle is
+//! found by walking. A leaf that was polled with the waker of something in between,
+//! a `FuturesUnordered` for one, is no edge: what it waits for beside is not known.
 //!
 //! Why there is no false one. The tasks are looked at one after the other, twice.
 //! If a lock has the same version both times, its holder held it all the while; a
@@ -98,6 +100,9 @@ struct Wait {
     reason: WaitReason,
     location: Option<&'static Location<'static>>,
     on: On,
+    /// Its address, and that of the task whose waker is in its join slot.
+    address: usize,
+    joiner: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -118,7 +123,9 @@ impl Wait {
         let on = match reason {
             _ if target == 0 => return None,
             WaitReason::Join => On::Task(target),
-            WaitReason::MutexLock | WaitReason::RwMutexRLock | WaitReason::RwMutexLock => {
+            WaitReason::MutexLock | WaitReason::RwMutexRLock | WaitReason::RwMutexLock
+                if held::is_direct(target) =>
+            {
                 On::Lock(target)
             }
             _ => return None,
@@ -127,6 +134,8 @@ impl Wait {
             reason,
             location: header.park.location(),
             on,
+            address: std::ptr::from_ref(header).addr(),
+            joiner: header.joiner(),
         })
     }
 }
@@ -135,21 +144,25 @@ impl Wait {
 type Edges = HashMap<u64, (Wait, u64, Option<Sight>)>;
 
 fn edges(sched: &Sched, wanted: impl Fn(u64) -> bool) -> Edges {
-    let mut waits = Vec::new();
+    let mut waits = HashMap::new();
     sched.registry.for_each(|header, _| {
         if let Some(wait) = Wait::of(header).filter(|_| wanted(header.goid)) {
-            waits.push((header.goid, wait));
+            waits.insert(header.goid, wait);
         }
     });
     let here = std::ptr::from_ref(sched).addr();
-    let edge = |(id, wait): (u64, Wait)| match wait.on {
-        On::Task(next) => Some((id, (wait, next, None))),
+    let edge = |(&id, &wait): (&u64, &Wait)| match wait.on {
+        On::Task(next) => {
+            // The number may be that of a task of another runtime.
+            let holds = waits.get(&next)?.joiner == wait.address;
+            holds.then_some((id, (wait, next, None)))
+        }
         On::Lock(number) => {
             let sight = held::sight(number)?;
             Some((id, (wait, sight.holder.id_in(here)?, Some(sight))))
         }
     };
-    waits.into_iter().filter_map(edge).collect()
+    waits.iter().filter_map(edge).collect()
 }
 
 /// The circles among the edges, each begun by its smallest id, in that order.
@@ -238,6 +251,8 @@ mod tests {
                 reason: WaitReason::Join,
                 location: None,
                 on: On::Task(next),
+                address: 0,
+                joiner: 0,
             };
             (id, (wait, next, None))
         };

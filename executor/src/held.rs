@@ -7,9 +7,11 @@
 
 use std::panic::Location;
 use std::ptr;
+use std::task::Waker;
 
+use crate::g::waker::task_of;
 use crate::leaf::location_of;
-use crate::m;
+use crate::m::{self, M};
 use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Mutex, Ordering, lock};
 
 /// A task that holds something, and where it took it.
@@ -56,8 +58,30 @@ impl Holder {
 #[derive(Debug)]
 pub struct Lot {
     slot: &'static Slot,
-    /// Generation and index, never 0.
+    /// Generation and index, 16 and 31 bits; never 0.
     number: u64,
+}
+
+/// A mark in the number that a park record keeps: the lock has the waker of
+/// something that was between it and the task.
+const INDIRECT: u64 = 1 << 31;
+
+/// The number for the park record of `m`'s task, whose leaf has this waker.
+pub(crate) fn noted(number: u64, waker: &Waker, m: &M) -> u64 {
+    match task_of(waker) {
+        Some(task) if ptr::eq(task.as_ptr(), m.curg.get()) => number,
+        _ => number | INDIRECT,
+    }
+}
+
+/// Whether the lock with this number has the task's own waker.
+pub(crate) fn is_direct(number: u64) -> bool {
+    number & INDIRECT == 0
+}
+
+/// Whether both are the number of one lock.
+pub(crate) fn is_same(one: u64, other: u64) -> bool {
+    one | INDIRECT == other | INDIRECT
 }
 
 /// What the table keeps of a lock. One writer at a time: the owner of the lot
@@ -130,12 +154,16 @@ impl Lot {
                 sched: AtomicUsize::new(0),
                 at: AtomicPtr::new(ptr::null_mut()),
             })));
-            u32::try_from(table.slots.len() - 1).expect("gmp: too many locks")
+            let index = table.slots.len() - 1;
+            assert!((index as u64) < INDIRECT, "gmp: too many locks");
+            index as u32
         });
         let slot = table.slots[index as usize];
         drop(table);
         let before = slot.number.load(Ordering::Relaxed); // ord: the table's lock
-        let number = ((before >> 32) + 1) << 32 | u64::from(index);
+        // No task waits for a lock that is gone, so generations may go round.
+        let generation = ((before >> 32) as u16).wrapping_add(1).max(1);
+        let number = u64::from(generation) << 32 | u64::from(index);
         slot.write(number, holder);
         Lot { slot, number }
     }
@@ -161,6 +189,7 @@ impl Drop for Lot {
 
 /// Who holds the lock with this number; none if it is gone.
 pub(crate) fn sight(number: u64) -> Option<Sight> {
+    let number = number & !INDIRECT;
     let slot = *lock(&TABLE).slots.get(number as u32 as usize)?;
     // A slot that changes at each look is in use: there is no cycle through it.
     (0..4).find_map(|_| slot.read(number))
@@ -201,6 +230,17 @@ mod tests {
         );
         let left = sight(number).map_or(Holder::NOBODY, |seen| seen.holder);
         assert_eq!(left, Holder::NOBODY);
+    }
+
+    /// A park record has room for 48 bits of a number.
+    #[test]
+    fn a_place_that_was_used_often_is_still_found() {
+        for round in 0..70_000 {
+            let lot = Lot::new(holder(round));
+            let kept = lot.number() & 0xffff_ffff_ffff;
+            let seen = sight(kept).expect("it is there");
+            assert_eq!(seen.holder.id_in(1), Some(round).filter(|&id| id != 0));
+        }
     }
 
     /// A reader never puts two holders together.

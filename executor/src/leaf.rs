@@ -14,6 +14,7 @@ use gmp_timers::{Reset, Timer};
 
 use crate::clock;
 use crate::handle::Handle;
+use crate::held;
 use crate::m::{self, M, YieldAs};
 use crate::preempt;
 use crate::probe::{self, Leaf, WaitReason};
@@ -40,10 +41,10 @@ pub fn park_named(name: u64, location: &'static Location<'static>) {
 }
 
 /// As [`park`], with the number of the lock that is waited for, see
-/// [`Lot`](crate::held::Lot).
-#[inline]
-pub fn park_for(reason: WaitReason, location: &'static Location<'static>, lot: u64) {
-    park_on(reason, location, lot);
+/// [`Lot`](crate::held::Lot), and the waker that the lock has.
+pub fn park_for(reason: WaitReason, location: &'static Location<'static>, lot: u64, waker: &Waker) {
+    let target = m::with_current(|m| m.map_or(0, |m| held::noted(lot, waker, m)));
+    park_on(reason, location, target);
 }
 
 /// Takes back what a leaf noted that is dropped before the poll ends: the running
@@ -52,7 +53,7 @@ pub fn unpark(reason: WaitReason, target: u64) {
     m::with_current(|m| {
         if let Some(m) = m {
             let leaf = m.leaf.get();
-            if leaf.reason == reason && leaf.target == target {
+            if leaf.reason == reason && held::is_same(leaf.target, target) {
                 m.leaf.set(Leaf::NONE);
             }
         }

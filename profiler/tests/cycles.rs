@@ -1,13 +1,14 @@
 //! Circles of tasks that wait for each other: which are found, how they are told,
 //! and that nothing else is taken for one.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures::FutureExt;
 use futures::channel::oneshot;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use gmp::runtime::{Builder, Runtime};
 use gmp::sync::{Mutex, RwLock};
 use gmp::task::{AbortHandle, JoinHandle};
@@ -239,6 +240,80 @@ fn a_wait_with_a_way_out_is_no_circle() {
     });
     assert!(found.is_empty(), "{found:?}");
     drop(tx);
+}
+
+/// A lock and a join among several futures with one waker: any of them may end the
+/// wait.
+#[test]
+fn a_wait_beside_others_behind_one_waker_is_no_circle() {
+    let rt = runtime(1);
+    let (stay, stayed) = oneshot::channel::<()>();
+    let (go, gone) = oneshot::channel::<()>();
+    drop(rt.spawn(async move {
+        let lock = Mutex::new(());
+        let _first = lock.lock().await;
+        let any = FuturesUnordered::new();
+        any.push(stayed.map(drop).boxed());
+        // Alone in its poll, which would else end with one more.
+        any.push(gone.then(|_| lock.lock()).map(drop).boxed());
+        any.for_each(|()| ready(())).await;
+    }));
+    assert!(cycles(&rt).is_empty());
+    go.send(()).expect("it waits");
+    let found = cycles(&rt);
+    assert!(found.is_empty(), "{found:?}");
+    drop(stay);
+
+    let (stay, stayed) = oneshot::channel::<()>();
+    let (tx, rx) = oneshot::channel::<JoinHandle<()>>();
+    let first = rt.spawn(async move {
+        let any = FuturesUnordered::new();
+        any.push(stayed.map(drop).boxed());
+        let second = rx.then(|task| task.expect("sent"));
+        any.push(second.map(drop).boxed());
+        any.for_each(|()| ready(())).await;
+    });
+    let abort = first.abort_handle();
+    let second = rt.spawn(async move { drop(first.await) });
+    assert!(cycles(&rt).is_empty());
+    tx.send(second).unwrap_or_default();
+    let found = cycles(&rt);
+    assert!(found.is_empty(), "{found:?}");
+    drop(stay);
+    abort.abort();
+}
+
+/// Ids are unique in one runtime: a task of another one may have the same.
+#[test]
+fn a_join_across_runtimes_is_no_circle() {
+    let (here, there) = (runtime(1), runtime(1));
+    let joined = || async { std::future::pending::<()>().await };
+    let foreign = loop {
+        let task = there.spawn(joined());
+        if task.id().get() > 100 {
+            break task;
+        }
+        task.abort();
+    };
+    let id = foreign.id();
+    let first = here.spawn(async move { drop(foreign.await) });
+    let mut first = Some(first);
+    while let Some(task) = first.take() {
+        let (tx, rx) = oneshot::channel::<JoinHandle<()>>();
+        let second = here.spawn(async move {
+            if let Ok(task) = rx.await {
+                drop(task.await);
+            }
+        });
+        if second.id() == id {
+            tx.send(task).unwrap_or_default();
+            let found = cycles(&here);
+            assert!(found.is_empty(), "{found:?}");
+        } else {
+            assert!(second.id() < id, "the number was passed over");
+            first = Some(task);
+        }
+    }
 }
 
 /// The same for a join that is given up in the poll in which it was tried.

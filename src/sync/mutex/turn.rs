@@ -182,7 +182,7 @@ impl Future for Locking<'_> {
                     state.waiters.requeue_front(key, cx.waker());
                     let lot = state.lot();
                     drop(guard);
-                    leaf::park_for(WaitReason::MutexLock, this.location, lot);
+                    leaf::park_for(WaitReason::MutexLock, this.location, lot, cx.waker());
                     return Poll::Pending;
                 } else {
                     state.woken = false;
@@ -198,7 +198,7 @@ impl Future for Locking<'_> {
         let lot = state.lot();
         drop(guard);
         drop(former);
-        leaf::park_for(WaitReason::MutexLock, this.location, lot);
+        leaf::park_for(WaitReason::MutexLock, this.location, lot, cx.waker());
         Poll::Pending
     }
 }

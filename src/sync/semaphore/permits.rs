@@ -264,7 +264,7 @@ impl Future for Acquire<'_> {
         let lot = state.lot();
         drop(state);
         drop(former);
-        leaf::park_for(this.reason, this.location, lot);
+        leaf::park_for(this.reason, this.location, lot, cx.waker());
         Poll::Pending
     }
 }

@@ -73,6 +73,8 @@ mod p;
 mod panics;
 mod park;
 #[cfg(not(loom))]
+mod polltick;
+#[cfg(not(loom))]
 mod preempt;
 #[cfg(not(loom))]
 mod probe;

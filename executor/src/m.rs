@@ -17,7 +17,6 @@ use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 use std::task::Waker;
-use std::time::Duration;
 
 pub(crate) use self::inbox::Inbox;
 
@@ -25,6 +24,7 @@ use crate::fence::PFence;
 use crate::g::{Header, TaskRef};
 use crate::p::{P, PRUNNING};
 use crate::park::Note;
+use crate::polltick::PollTick;
 use crate::probe::{self, Leaf};
 use crate::rand::Rand;
 use crate::sched::{EXITING, Sched, SchedGuard};
@@ -45,10 +45,8 @@ pub(crate) struct MShared {
     pub(crate) fence: PFence,
     /// The P it has, id plus 1; for whoever takes it.
     pub(crate) p: AtomicU32,
-    /// Polls begun: tells a long poll from many short ones.
-    pub(crate) polltick: AtomicU32,
-    /// The poll that sysmon has seen last, and when it saw that first; for dumps.
-    poll_seen: (AtomicU32, AtomicU64),
+    /// Tells a long poll from many short ones.
+    pub(crate) polltick: PollTick,
     /// The bound of the stack check, or its poison (preempt.rs).
     pub(crate) stackguard0: AtomicUsize,
     /// Depth of blocking sections (syscall.rs).
@@ -73,8 +71,7 @@ impl MShared {
             next_spinning: AtomicBool::new(false),
             fence: PFence::new(),
             p: AtomicU32::new(0),
-            polltick: AtomicU32::new(0),
-            poll_seen: (AtomicU32::new(0), AtomicU64::new(0)),
+            polltick: PollTick::new(),
             stackguard0: AtomicUsize::new(0),
             syscalls: AtomicU32::new(0),
             tid: AtomicI32::new(0),
@@ -96,20 +93,6 @@ impl MShared {
         let site = ptr::from_ref(header.spawn_loc).cast_mut();
         self.spawn_loc.store(site, Ordering::Relaxed); // ord: for people
         self.goid.store(header.goid, Ordering::Release); // ord: before the P goes
-    }
-
-    /// sysmon sees a poll that it has not seen before.
-    pub(crate) fn note_poll(&self, tick: u32, now: u64) {
-        self.poll_seen.1.store(now, Ordering::Relaxed); // ord: for people
-        self.poll_seen.0.store(tick, Ordering::Relaxed); // ord: as above
-    }
-
-    /// How long the present poll has lasted at least.
-    pub(crate) fn poll_age(&self, now: u64) -> Duration {
-        let seen = self.poll_seen.0.load(Ordering::Relaxed); // ord: for people
-        let since = self.poll_seen.1.load(Ordering::Relaxed); // ord: as above
-        let same = self.polltick.load(Ordering::Relaxed) == seen; // ord: as above
-        Duration::from_nanos(if same { now.saturating_sub(since) } else { 0 })
     }
 
     /// Whether it is in a blocking section.

@@ -454,10 +454,7 @@ pub(crate) fn ends_with_it(sched: &Sched, header: &Header) -> bool {
 
 /// Runs code of the user: in here the P may be taken away.
 fn in_poll<R>(m: &M, f: impl FnOnce() -> R) -> R {
-    let tick = m.shared.polltick.load(Ordering::Relaxed); // ord: own word
-    m.shared
-        .polltick
-        .store(tick.wrapping_add(1), Ordering::Relaxed); // ord: sysmon's hint
+    m.shared.polltick.begin_poll();
     m.shared.fence.begin_poll();
     let result = f();
     if m.sched.is_elsewhere() {

@@ -55,7 +55,7 @@ pub(crate) fn detail(sched: &Sched) -> String {
             p.map_or_else(|| "nil".to_owned(), |p| p.to_string()),
             mp.goid.load(Relaxed),
             mp.syscalls.load(Relaxed),
-            mp.polltick.load(Relaxed),
+            mp.polltick.look().poll(),
         );
     }
     text

@@ -322,7 +322,7 @@ fn polls(sched: &Sched, own: Option<u32>) -> Vec<Poll> {
             id,
             spawned_at,
             blocks: mp.blocks(),
-            age: mp.poll_age(now),
+            age: mp.polltick.age(now),
             met: false,
         })
     });

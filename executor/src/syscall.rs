@@ -3,7 +3,8 @@
 //!
 //! The P stays wired to its M; the section only says that sysmon may take it
 //! after one tick instead of after a time slice. A section that is over before
-//! the next tick costs two stores and no thread.
+//! the next tick costs two stores and no thread; a poll that is made of them
+//! has its slice, as one that computes.
 
 use crate::m;
 use crate::sync::Ordering;
@@ -31,10 +32,7 @@ fn enter_syscall(m: &m::M) {
     let depth = m.shared.syscalls.load(Ordering::Relaxed); // ord: own word
     if depth == 0 {
         // Starts sysmon's count of ticks anew.
-        let tick = m.shared.polltick.load(Ordering::Relaxed); // ord: own word
-        m.shared
-            .polltick
-            .store(tick.wrapping_add(1), Ordering::Relaxed); // ord: sysmon's hint
+        m.shared.polltick.turn();
     }
     m.shared.syscalls.store(depth + 1, Ordering::Release); // ord: sysmon's hint
     m.sched.wake_sysmon();
@@ -44,9 +42,6 @@ fn exit_syscall(m: &m::M) {
     let depth = m.shared.syscalls.load(Ordering::Relaxed); // ord: own word
     m.shared.syscalls.store(depth - 1, Ordering::Release); // ord: sysmon's hint
     if depth == 1 {
-        let tick = m.shared.polltick.load(Ordering::Relaxed); // ord: own word
-        m.shared
-            .polltick
-            .store(tick.wrapping_add(1), Ordering::Relaxed); // ord: sysmon's hint
+        m.shared.polltick.turn();
     }
 }

@@ -15,6 +15,7 @@ use crate::clock::nanos;
 use crate::m::{MShared, handoff_p, wake_p};
 use crate::netpoll::netpoll;
 use crate::p::P;
+use crate::polltick::Seen;
 use crate::sched::{Rules, Sched};
 use crate::sync::{Arc, Ordering, lock};
 use crate::{aside, deadlock, leaf, preempt, procs, ready, schedtrace, stw};
@@ -87,9 +88,19 @@ impl Delay {
 struct Watch {
     schedtick: u32,
     slice_since: u64,
-    poll: (u32, u32),
+    /// The M, and what it had begun.
+    poll: (u32, Seen),
     poll_since: u64,
     stat: Option<(i32, File)>,
+}
+
+/// A poll that was there at the last look too.
+#[derive(Clone, Copy)]
+struct Poll {
+    age: u64,
+    /// It has begun or ended no section since.
+    stays: bool,
+    in_syscall: bool,
 }
 
 impl Watch {
@@ -234,34 +245,39 @@ impl Sysmon {
             } else if now - watch.slice_since >= sched.config.time_slice && !in_syscall {
                 preempt::preempt_one(pp, &mp);
             }
-            let poll = (mp.id, mp.polltick.load(Ordering::Relaxed)); // ord: hint
-            if watch.poll != poll {
-                watch.poll = poll;
+            let seen = mp.polltick.look();
+            let (before_m, before) = std::mem::replace(&mut watch.poll, (mp.id, seen));
+            if before_m != mp.id || !before.is_poll_of(seen) {
                 watch.poll_since = now;
-                mp.note_poll(poll.1, now);
+                mp.polltick.note(seen, now);
                 continue; // it has to span one whole tick of ours
             }
-            let age = now - watch.poll_since;
+            let poll = Poll {
+                age: now - watch.poll_since,
+                stays: before == seen,
+                in_syscall,
+            };
             if !sched.config.handoff && !in_syscall {
                 continue;
             }
-            if self.gives_cause(pp, &mp, in_syscall, age, now) && self.take(pp, &mp, age) {
+            if self.gives_cause(pp, &mp, poll, now) && self.take(pp, &mp, poll.age) {
                 retook = true;
             }
         }
         retook
     }
 
-    /// Whether the P of a poll that is `age` old should go on without it.
-    fn gives_cause(&mut self, pp: &P, mp: &MShared, in_syscall: bool, age: u64, now: u64) -> bool {
+    /// Whether the P should go on without the poll.
+    fn gives_cause(&mut self, pp: &P, mp: &MShared, poll: Poll, now: u64) -> bool {
         let sched = &self.sched;
         let due = pp.timers.next();
         let waiting = pp.has_work() || !sched.injector.is_empty() || (due != 0 && due <= now);
         let counts = sched.idle.counts();
-        if !waiting && counts.idle + counts.spinning > 0 && age < UNWANTED {
+        if !waiting && counts.idle + counts.spinning > 0 && poll.age < UNWANTED {
             return false;
         }
-        in_syscall || (waiting && age >= self.patience(mp)) || self.is_blocked(pp, mp)
+        (waiting && poll.age >= self.patience(mp))
+            || (poll.stays && (poll.in_syscall || self.is_blocked(pp, mp)))
     }
 
     /// How long a computing poll may keep its P from others. Go's slice and the

@@ -6,6 +6,8 @@
 
 mod deadline;
 mod either;
+#[cfg(any(feature = "hyper", feature = "tokio-io"))]
+mod forward;
 mod methods;
 mod op;
 mod registered;
@@ -21,6 +23,10 @@ use futures::io::{AsyncRead, AsyncWrite};
 use gmp_reactor::{Direction, Drained};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+#[cfg(feature = "tokio-io")]
+pub(crate) use self::forward::forward_tokio_read;
+#[cfg(any(feature = "hyper", feature = "tokio-io"))]
+pub(crate) use self::forward::forward_write;
 pub(crate) use self::methods::{deadline_methods, interest_methods};
 pub(crate) use self::op::Readiness;
 pub(crate) use self::registered::Io;

@@ -12,6 +12,8 @@ mod eventually;
 mod hand;
 #[path = "chan/many.rs"]
 mod many;
+#[path = "support/on_1_and_4.rs"]
+mod on_1_and_4;
 #[path = "chan/permit.rs"]
 mod permit;
 #[path = "chan/random.rs"]
@@ -33,21 +35,11 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use futures::FutureExt;
 use gmp::chan::{self, RecvError, SendError, TryRecvError, TrySendError};
-use gmp::runtime::{Builder, Runtime};
 
 use drops::Drops;
 use eventually::eventually;
 use hand::{Woken, poll, poll_with};
-use watchdog::within;
-
-/// Runs a test on one P and on four.
-fn on_1_and_4(body: impl Fn(Runtime) + Send + 'static) {
-    within(120, move || {
-        for procs in [1, 4] {
-            body(Builder::new().procs(procs).build().expect("a runtime"));
-        }
-    });
-}
+use on_1_and_4::on_1_and_4;
 
 #[test]
 fn a_rendezvous_sends_when_both_are_there() {

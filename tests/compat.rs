@@ -1,5 +1,7 @@
 //! Libraries that need a Tokio runtime, inside gmp tasks, on one P and on two.
 
+#[path = "support/certificate.rs"]
+mod certificate;
 #[path = "support/child.rs"]
 mod child;
 #[path = "compat/context.rs"]

@@ -1,10 +1,14 @@
 //! HTTP as users have it: the servers and clients of this crate against each
 //! other and against raw bytes, on one P and on two.
 
+#[path = "support/certificate.rs"]
+mod certificate;
 #[path = "support/child.rs"]
 mod child;
 #[path = "dropin/clients.rs"]
 mod clients;
+#[path = "support/no_tasks.rs"]
+mod no_tasks;
 #[path = "dropin/routers.rs"]
 mod routers;
 #[path = "dropin/serve.rs"]
@@ -24,31 +28,15 @@ use futures::channel::oneshot;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use gmp::hyper::Served;
 use gmp::net::{TcpListener, TcpStream};
-use gmp::runtime::{Builder, Handle};
 use gmp::task::JoinHandle;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Request, Response, StatusCode};
 
-const LIMIT: Duration = Duration::from_secs(60);
-
 /// Runs `test` on one P and on two, and then finds no task left.
 fn on_each(test: impl AsyncFn()) {
-    for procs in [1, 2] {
-        let runtime = Builder::new().procs(procs).build().unwrap();
-        let limited = gmp::time::timeout(LIMIT, async {
-            let before = Handle::current().num_tasks();
-            test().await;
-            while Handle::current().num_tasks() > before {
-                gmp::time::sleep(Duration::from_millis(1)).await;
-            }
-        });
-        if runtime.block_on(limited).is_err() {
-            let tasks = runtime.block_on(async { gmp::profiler::stack_all() });
-            panic!("the test hangs, or leaves tasks behind:\n{tasks}");
-        }
-    }
+    no_tasks::on_each([1, 2], test);
 }
 
 async fn bind() -> (TcpListener, SocketAddr) {

@@ -1,6 +1,9 @@
 //! DNS as users have it: hickory's resolver on gmp, against a server of the test's
 //! own that answers over UDP and TCP at one port.
 
+#[path = "support/no_tasks.rs"]
+mod no_tasks;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +13,7 @@ use futures::future::{join_all, select};
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use gmp::hickory::{Provider, Resolver};
 use gmp::net::{TcpListener, TcpStream, UdpSocket};
-use gmp::runtime::{Builder, Handle};
+use gmp::runtime::Handle;
 use gmp::task::JoinHandle;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
@@ -20,27 +23,13 @@ use hickory_resolver::proto::op::{Message, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, AAAA, SOA};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
-const LIMIT: Duration = Duration::from_secs(60);
 const TTL: u32 = 300;
 /// More addresses than a datagram takes.
 const LARGE: u8 = 200;
 
 /// Runs `test` on one P and on two, and then finds no task left.
 fn on_each(test: impl AsyncFn()) {
-    for procs in [1, 2] {
-        let runtime = Builder::new().procs(procs).build().unwrap();
-        let limited = gmp::time::timeout(LIMIT, async {
-            let before = Handle::current().num_tasks();
-            test().await;
-            while Handle::current().num_tasks() > before {
-                gmp::time::sleep(Duration::from_millis(1)).await;
-            }
-        });
-        if runtime.block_on(limited).is_err() {
-            let tasks = runtime.block_on(async { gmp::profiler::stack_all() });
-            panic!("the test hangs, or leaves tasks behind:\n{tasks}");
-        }
-    }
+    no_tasks::on_each([1, 2], test);
 }
 
 #[derive(Default, Debug)]

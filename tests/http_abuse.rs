@@ -7,6 +7,8 @@
 mod child;
 #[path = "http_abuse/crowd.rs"]
 mod crowd;
+#[path = "support/limited.rs"]
+mod limited;
 #[path = "http_abuse/peers.rs"]
 mod peers;
 
@@ -17,12 +19,14 @@ use futures::channel::oneshot;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use gmp::hyper::{Served, serve};
 use gmp::net::{TcpListener, TcpStream};
-use gmp::runtime::{Builder, Handle};
+use gmp::runtime::Handle;
 use gmp::task::JoinHandle;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
+
+use limited::limited;
 
 /// What `/large` answers: more than any socket takes at once.
 const LARGE: usize = 8 << 20;
@@ -38,12 +42,7 @@ fn alone(name: &str, test: impl AsyncFn()) {
         return;
     }
     for procs in [1, 2] {
-        let runtime = Builder::new().procs(procs).build().unwrap();
-        let limited = gmp::time::timeout(Duration::from_secs(120), test());
-        if runtime.block_on(limited).is_err() {
-            let tasks = runtime.block_on(async { gmp::profiler::stack_all() });
-            panic!("the test hangs:\n{tasks}");
-        }
+        limited(procs, 120, test());
     }
 }
 

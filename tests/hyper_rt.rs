@@ -1,5 +1,8 @@
 //! hyper on gmp: a server and a client of each protocol in one process.
 
+#[path = "support/limited.rs"]
+mod limited;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -16,12 +19,12 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, client, server};
 use hyper_util::server::conn::auto;
 
+use limited::limited;
+
+/// Runs `test` on one P and on two; servers may be left to end with their runtime.
 fn on_each(test: impl AsyncFn()) {
     for procs in [1, 2] {
-        let runtime = Builder::new().procs(procs).build().unwrap();
-        runtime
-            .block_on(gmp::time::timeout(Duration::from_secs(60), test()))
-            .expect("the test hangs");
+        limited(procs, 60, test());
     }
 }
 

@@ -2,11 +2,13 @@
 
 #![expect(unsafe_code, reason = "names a descriptor that is not open")]
 
+#[path = "support/no_sources.rs"]
+mod no_sources;
+
 use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use gmp::Async;
@@ -14,14 +16,9 @@ use gmp::runtime::{Builder, Handle};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
+/// Runs `test` on one P and on two, and then finds no source left.
 fn on_each(test: impl AsyncFn()) {
-    for procs in [1, 2] {
-        let runtime = Builder::new().procs(procs).build().unwrap();
-        runtime
-            .block_on(gmp::time::timeout(Duration::from_secs(60), test()))
-            .expect("the test hangs");
-        assert_eq!(runtime.handle().reactor().sources(), 0, "a source is left");
-    }
+    no_sources::on_each([1, 2], test);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Deadlines as in Go's net/timeout_test.go, over each kind of object that has
 //! them.
 
+#[path = "support/no_sources.rs"]
+mod no_sources;
+
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,15 +16,9 @@ use gmp::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, Un
 use gmp::runtime::{Builder, Handle};
 use gmp::time::{Instant, timeout};
 
-/// Where the test runs: one P, and four.
+/// Runs `test` on one P and on four, and then finds no source left.
 fn on_each(test: impl AsyncFn()) {
-    for procs in [1, 4] {
-        let runtime = Builder::new().procs(procs).build().unwrap();
-        runtime
-            .block_on(timeout(Duration::from_secs(60), test()))
-            .expect("the test hangs");
-        assert_eq!(runtime.handle().reactor().sources(), 0, "a source is left");
-    }
+    no_sources::on_each([1, 4], test);
 }
 
 fn after(duration: Duration) -> Option<Instant> {

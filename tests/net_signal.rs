@@ -1,19 +1,19 @@
 //! Signals, each in its own kind so that tests do not hear each other.
 
+#[path = "support/limited.rs"]
+mod limited;
+
 use std::io::ErrorKind;
-use std::time::Duration;
 
 use futures::future::poll_fn;
-use gmp::runtime::Builder;
 use gmp::signal::{SignalKind, ctrl_c, unix};
 use rustix::process::{Signal, getpid, kill_process};
 
+use limited::limited;
+
 fn on_each(test: impl AsyncFn()) {
     for procs in [1, 2] {
-        let runtime = Builder::new().procs(procs).build().unwrap();
-        runtime
-            .block_on(gmp::time::timeout(Duration::from_secs(30), test()))
-            .expect("the test hangs");
+        limited(procs, 30, test());
     }
 }
 

@@ -1,5 +1,8 @@
 //! TCP streams and listeners, on one P and on two.
 
+#[path = "support/limited.rs"]
+mod limited;
+
 use std::io::{ErrorKind, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
@@ -10,13 +13,12 @@ use futures::io::{AsyncReadExt, AsyncWriteExt};
 use gmp::net::{TcpListener, TcpSocket, TcpStream};
 use gmp::runtime::{Builder, Handle};
 
-/// Runs a test on one P and on two; one that hangs fails.
+use limited::limited;
+
+/// Runs `test` on one P and on two; servers may be left to end with their runtime.
 fn on_each(test: impl AsyncFn()) {
     for procs in [1, 2] {
-        let runtime = Builder::new().procs(procs).build().unwrap();
-        runtime
-            .block_on(gmp::time::timeout(Duration::from_secs(60), test()))
-            .expect("the test hangs");
+        limited(procs, 60, test());
     }
 }
 

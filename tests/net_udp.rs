@@ -1,26 +1,22 @@
 //! UDP: what the network and the peer may do to a socket.
 
+#[path = "support/no_sources.rs"]
+mod no_sources;
+
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use gmp::net::UdpSocket;
-use gmp::runtime::Builder;
 
 /// The most that a datagram of IPv4 can carry.
 const MOST: usize = 65_507;
 
+/// Runs `test` on one P and on two, and then finds no source left.
 fn on_each(test: impl AsyncFn()) {
-    for procs in [1, 2] {
-        let runtime = Builder::new().procs(procs).build().unwrap();
-        runtime
-            .block_on(gmp::time::timeout(Duration::from_secs(60), test()))
-            .expect("the test hangs");
-        assert_eq!(runtime.handle().reactor().sources(), 0, "a source is left");
-    }
+    no_sources::on_each([1, 2], test);
 }
 
 async fn socket() -> (UdpSocket, SocketAddr) {

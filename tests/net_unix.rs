@@ -1,22 +1,18 @@
 //! Unix and UDP sockets, on one P and on two.
 
+#[path = "support/no_sources.rs"]
+mod no_sources;
+
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use gmp::net::{UdpSocket, UnixDatagram, UnixListener, UnixStream};
-use gmp::runtime::Builder;
 
+/// Runs `test` on one P and on two, and then finds no source left.
 fn on_each(test: impl AsyncFn()) {
-    for procs in [1, 2] {
-        let runtime = Builder::new().procs(procs).build().unwrap();
-        runtime
-            .block_on(gmp::time::timeout(Duration::from_secs(60), test()))
-            .expect("the test hangs");
-        assert_eq!(runtime.handle().reactor().sources(), 0, "a source is left");
-    }
+    no_sources::on_each([1, 2], test);
 }
 
 /// A directory of its own that goes when it is dropped.

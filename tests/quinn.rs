@@ -1,6 +1,9 @@
 //! QUIC as users have it: quinn's own clients and servers on gmp's tasks, sockets
 //! and timers, on one P and on several. Certificates are made on the spot.
 
+#[path = "support/no_tasks.rs"]
+mod no_tasks;
+
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +11,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use gmp::runtime::{Builder, Handle};
+use gmp::runtime::Builder;
 use gmp::task::JoinHandle;
 use quinn::rustls::RootCertStore;
 use quinn::rustls::pki_types::PrivatePkcs8KeyDer;
@@ -23,20 +26,7 @@ const LOCAL: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// Runs `test` on one P and on four, and then finds no task left.
 fn on_each(test: impl AsyncFn()) {
-    for procs in [1, 4] {
-        let runtime = Builder::new().procs(procs).build().unwrap();
-        let limited = gmp::time::timeout(LIMIT, async {
-            let before = Handle::current().num_tasks();
-            test().await;
-            while Handle::current().num_tasks() > before {
-                gmp::time::sleep(Duration::from_millis(1)).await;
-            }
-        });
-        if runtime.block_on(limited).is_err() {
-            let tasks = runtime.block_on(async { gmp::profiler::stack_all() });
-            panic!("the test hangs, or leaves tasks behind:\n{tasks}");
-        }
-    }
+    no_tasks::on_each([1, 4], test);
 }
 
 /// Both sides' configurations, with a certificate that they share.

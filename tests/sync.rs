@@ -13,6 +13,8 @@ mod hand;
 mod locks;
 #[path = "sync/meetings.rs"]
 mod meetings;
+#[path = "support/on_1_and_4.rs"]
+mod on_1_and_4;
 #[path = "sync/permits.rs"]
 mod permits;
 #[path = "sync/random.rs"]
@@ -25,7 +27,6 @@ mod watchdog;
 use std::cell::Cell;
 use std::sync::Arc;
 
-use gmp::runtime::{Builder, Runtime};
 use gmp::sync::{
     Barrier, Mutex, MutexGuard, Notify, OnceCell, OwnedMutexGuard, OwnedRwLockWriteGuard, RwLock,
     RwLockReadGuard, Semaphore, WaitGroup, broadcast, oneshot, watch,
@@ -33,16 +34,7 @@ use gmp::sync::{
 
 use eventually::eventually;
 use hand::{Woken, poll_with};
-use watchdog::within;
-
-/// Runs a test on one P and on four.
-fn on_1_and_4(body: impl Fn(Runtime) + Send + 'static) {
-    within(120, move || {
-        for procs in [1, 4] {
-            body(Builder::new().procs(procs).build().expect("a runtime"));
-        }
-    });
-}
+use on_1_and_4::on_1_and_4;
 
 static COUNT: Mutex<u32> = Mutex::const_new(0);
 static TEXT: RwLock<String> = RwLock::const_new(String::new());

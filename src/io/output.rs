@@ -95,35 +95,13 @@ fn poll_inline<R>(
 macro_rules! output {
     ($($kind:ident),*) => {
         $(
-            impl $kind {
-                pub(super) fn poll_write_at(
-                    &self,
-                    cx: &mut Context<'_>,
-                    buf: &[u8],
-                ) -> Poll<io::Result<usize>> {
-                    poll_inline(cx, self, || (&self.0).write(buf))
-                }
-
-                pub(super) fn poll_write_vectored_at(
-                    &self,
-                    cx: &mut Context<'_>,
-                    bufs: &[IoSlice<'_>],
-                ) -> Poll<io::Result<usize>> {
-                    poll_inline(cx, self, || (&self.0).write_vectored(bufs))
-                }
-
-                pub(super) fn poll_flush_at(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                    poll_inline(cx, self, || (&self.0).flush())
-                }
-            }
-
             impl AsyncWrite for $kind {
                 fn poll_write(
                     self: Pin<&mut Self>,
                     cx: &mut Context<'_>,
                     buf: &[u8],
                 ) -> Poll<io::Result<usize>> {
-                    self.poll_write_at(cx, buf)
+                    poll_inline(cx, &*self, || (&self.0).write(buf))
                 }
 
                 fn poll_write_vectored(
@@ -131,16 +109,16 @@ macro_rules! output {
                     cx: &mut Context<'_>,
                     bufs: &[IoSlice<'_>],
                 ) -> Poll<io::Result<usize>> {
-                    self.poll_write_vectored_at(cx, bufs)
+                    poll_inline(cx, &*self, || (&self.0).write_vectored(bufs))
                 }
 
                 fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                    self.poll_flush_at(cx)
+                    poll_inline(cx, &*self, || (&self.0).flush())
                 }
 
                 /// Flushes; the stream is the process's and stays open.
                 fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                    self.poll_flush_at(cx)
+                    self.poll_flush(cx)
                 }
             }
 

@@ -86,35 +86,6 @@ impl Input {
     }
 }
 
-impl Stdin {
-    pub(super) fn poll_read_at(
-        &mut self,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-        location: &'static Location<'static>,
-    ) -> Poll<io::Result<usize>> {
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        let input = match &mut self.input {
-            Some(input) => input,
-            none => none.insert(Input::open(&self.std)?),
-        };
-        match input {
-            Input::Stream(io) => io.poll_io(Direction::Read, cx, location, || {
-                Ok((read_ready(io, buf)?, Drained::No))
-            }),
-            Input::File => {
-                ready!(leaf::poll_check(cx));
-                Poll::Ready(block_in_place(|| {
-                    rustix::io::retry_on_intr(|| rustix::io::read(&self.std, &mut *buf))
-                        .map_err(io::Error::from)
-                }))
-            }
-        }
-    }
-}
-
 /// What is there now; `WouldBlock` if nothing is.
 fn read_ready(fd: &impl AsFd, buf: &mut [u8]) -> io::Result<usize> {
     match read_nowait(fd, buf) {
@@ -159,8 +130,27 @@ impl AsyncRead for Stdin {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         let location = Location::caller();
-        self.get_mut().poll_read_at(cx, buf, location)
+        let this = self.get_mut();
+        let input = match &mut this.input {
+            Some(input) => input,
+            none => none.insert(Input::open(&this.std)?),
+        };
+        match input {
+            Input::Stream(io) => io.poll_io(Direction::Read, cx, location, || {
+                Ok((read_ready(io, buf)?, Drained::No))
+            }),
+            Input::File => {
+                ready!(leaf::poll_check(cx));
+                Poll::Ready(block_in_place(|| {
+                    rustix::io::retry_on_intr(|| rustix::io::read(&this.std, &mut *buf))
+                        .map_err(io::Error::from)
+                }))
+            }
+        }
     }
 }
 

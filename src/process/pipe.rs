@@ -34,7 +34,7 @@ fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "the pipe has been closed here")
 }
 
-pub(super) fn poll_read(
+fn poll_read(
     io: &Io<OwnedFd>,
     cx: &mut Context<'_>,
     buf: &mut [u8],
@@ -196,43 +196,6 @@ common!(
     io.ok_or_else(closed)?
 );
 
-impl ChildStdin {
-    pub(super) fn poll_write_at(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-        location: Place,
-    ) -> Poll<io::Result<usize>> {
-        let io = self.io.as_ref().ok_or_else(closed)?;
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        io.poll_io(Direction::Write, cx, location, || {
-            Ok((rustix::io::write(io, buf)?, Drained::No))
-        })
-    }
-
-    pub(super) fn poll_write_vectored_at(
-        &self,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-        location: Place,
-    ) -> Poll<io::Result<usize>> {
-        let io = self.io.as_ref().ok_or_else(closed)?;
-        if bufs.iter().all(|buf| buf.is_empty()) {
-            return Poll::Ready(Ok(0));
-        }
-        io.poll_io(Direction::Write, cx, location, || {
-            Ok((rustix::io::writev(io, bufs)?, Drained::No))
-        })
-    }
-
-    /// The end of the child's input.
-    pub(super) fn finish(&mut self) {
-        self.io = None;
-    }
-}
-
 impl AsyncWrite for ChildStdin {
     #[track_caller]
     fn poll_write(
@@ -240,7 +203,13 @@ impl AsyncWrite for ChildStdin {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_at(cx, buf, Location::caller())
+        let io = self.io.as_ref().ok_or_else(closed)?;
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        io.poll_io(Direction::Write, cx, Location::caller(), || {
+            Ok((rustix::io::write(io, buf)?, Drained::No))
+        })
     }
 
     #[track_caller]
@@ -249,7 +218,13 @@ impl AsyncWrite for ChildStdin {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored_at(cx, bufs, Location::caller())
+        let io = self.io.as_ref().ok_or_else(closed)?;
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
+        io.poll_io(Direction::Write, cx, Location::caller(), || {
+            Ok((rustix::io::writev(io, bufs)?, Drained::No))
+        })
     }
 
     /// Nothing is kept here.
@@ -259,7 +234,7 @@ impl AsyncWrite for ChildStdin {
 
     /// Closes the pipe: the child reads the end of its input.
     fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.finish();
+        self.io = None;
         Poll::Ready(Ok(()))
     }
 }

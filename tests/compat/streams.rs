@@ -9,11 +9,11 @@ use gmp::compat::Io;
 use gmp::net::{TcpListener, TcpStream, UnixStream};
 use hyper::body::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::codec::{Framed, LengthDelimitedCodec, LinesCodec};
 
+use crate::certificate::configs_for;
 use crate::on_each;
 
 async fn tcp_pair() -> (TcpStream, TcpStream) {
@@ -89,27 +89,12 @@ fn frames_larger_than_the_buffers() {
     });
 }
 
-/// A server's and a client's settings around one certificate of our own.
-fn tls() -> (TlsAcceptor, TlsConnector) {
-    let made = rcgen::generate_simple_self_signed(["gmp.test".to_owned()]).unwrap();
-    let cert = made.cert.der().clone();
-    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-    let server = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.clone()], key)
-        .unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(cert).unwrap();
-    let client = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    (Arc::new(server).into(), Arc::new(client).into())
-}
-
 #[test]
 fn tls_over_gmps_streams() {
     on_each(async || {
-        let (acceptor, connector) = tls();
+        let (server, client) = configs_for(&["gmp.test"]);
+        let acceptor = TlsAcceptor::from(Arc::new(server));
+        let connector = TlsConnector::from(Arc::new(client));
         let (client, server) = tcp_pair().await;
         let echo = gmp::spawn(async move {
             let stream = acceptor.accept(server).await.unwrap();
@@ -139,7 +124,9 @@ fn tls_over_gmps_streams() {
 #[test]
 fn tls_refuses_a_wrong_name() {
     on_each(async || {
-        let (acceptor, connector) = tls();
+        let (server, client) = configs_for(&["gmp.test"]);
+        let acceptor = TlsAcceptor::from(Arc::new(server));
+        let connector = TlsConnector::from(Arc::new(client));
         let (client, server) = tcp_pair().await;
         let server = gmp::spawn(async move { acceptor.accept(server).await.map(drop) });
         let name = ServerName::try_from("other.test").unwrap();

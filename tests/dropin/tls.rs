@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
-use futures_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
+use futures_rustls::rustls::{self, ClientConfig, ServerConfig};
 use gmp::hyper::tls::{Handshakes, HttpsConnector, TlsListener};
 use gmp::hyper::{Connector, Executor, HttpInfo, Listener, Timer, serve};
 use hyper::Version;
@@ -16,29 +16,13 @@ use tower_service::Service;
 
 use super::serve::failing;
 use super::*;
+use crate::certificate::configs_for;
 
 type Pool = Client<HttpsConnector, Full<Bytes>>;
 
 /// A server's configuration, and that of clients which trust it.
 pub(crate) fn configs() -> (ServerConfig, ClientConfig) {
-    configs_for("127.0.0.1")
-}
-
-fn configs_for(name: &str) -> (ServerConfig, ClientConfig) {
-    let names = ["localhost".to_owned(), name.to_owned()];
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
-    let cert = made.cert.der().clone();
-    let key = made.signing_key.serialize_der().try_into().unwrap();
-    let server = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.clone()], key)
-        .unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(cert).unwrap();
-    let client = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    (server, client)
+    configs_for(&["localhost", "127.0.0.1"])
 }
 
 fn pool(config: ClientConfig) -> Pool {
@@ -206,7 +190,7 @@ fn a_certificate_that_is_not_trusted_is_a_clear_error_on_both_sides() {
 #[test]
 fn a_certificate_of_another_name_is_refused() {
     on_each(async || {
-        let (config, client) = configs_for("gmp.test");
+        let (config, client) = configs_for(&["localhost", "gmp.test"]);
         let tls = start(config, |listener| listener).await;
         let mut connector = HttpsConnector::new(client);
         let uri = tls.uri("/").parse().unwrap();

@@ -2,6 +2,7 @@
 //! each end has the limit of descriptors for itself.
 
 use futures::stream::{StreamExt, iter};
+use gmp::runtime::Builder;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::*;

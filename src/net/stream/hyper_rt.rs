@@ -3,15 +3,16 @@
 
 #![expect(unsafe_code, reason = "hyper's cursor trusts who fills it")]
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use ::hyper::rt::{Read, ReadBufCursor, Write};
+use ::hyper::rt::{Read, ReadBufCursor};
 
 use super::StreamSocket;
 use super::sealed::Stream;
+use crate::async_io::forward_write;
 use crate::net::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::net::{TcpStream, UnixStream};
 
@@ -49,55 +50,6 @@ macro_rules! read {
     };
 }
 
-macro_rules! write {
-    ($([$($generics:tt)*] $kind:ty, $this:ident => $stream:expr, $finish:expr;)*) => {
-        $(
-            impl<$($generics)*> Write for $kind {
-                #[inline]
-                #[track_caller]
-                fn poll_write(
-                    self: Pin<&mut Self>,
-                    cx: &mut Context<'_>,
-                    buf: &[u8],
-                ) -> Poll<io::Result<usize>> {
-                    let $this = &*self;
-                    super::poll_write($stream.io(), cx, buf, Location::caller())
-                }
-
-                fn poll_flush(
-                    self: Pin<&mut Self>,
-                    _cx: &mut Context<'_>,
-                ) -> Poll<io::Result<()>> {
-                    Poll::Ready(Ok(()))
-                }
-
-                fn poll_shutdown(
-                    self: Pin<&mut Self>,
-                    _cx: &mut Context<'_>,
-                ) -> Poll<io::Result<()>> {
-                    let $this = &*self;
-                    Poll::Ready($finish)
-                }
-
-                fn is_write_vectored(&self) -> bool {
-                    true
-                }
-
-                #[inline]
-                #[track_caller]
-                fn poll_write_vectored(
-                    self: Pin<&mut Self>,
-                    cx: &mut Context<'_>,
-                    bufs: &[IoSlice<'_>],
-                ) -> Poll<io::Result<usize>> {
-                    let $this = &*self;
-                    super::poll_write_vectored($stream.io(), cx, bufs, Location::caller())
-                }
-            }
-        )*
-    };
-}
-
 read! {
     [] TcpStream, this => this;
     [] UnixStream, this => this;
@@ -105,9 +57,10 @@ read! {
     [S: StreamSocket] OwnedReadHalf<S>, this => this.stream();
 }
 
-write! {
-    [] TcpStream, this => this, super::finish(this.io());
-    [] UnixStream, this => this, super::finish(this.io());
-    [S: StreamSocket] WriteHalf<'_, S>, this => this.stream(), super::finish(this.stream().io());
-    [S: StreamSocket] OwnedWriteHalf<S>, this => this.stream(), this.finish();
+forward_write! {
+    ::hyper::rt::Write:
+    [] TcpStream;
+    [] UnixStream;
+    [S: StreamSocket] WriteHalf<'_, S>;
+    [S: StreamSocket] OwnedWriteHalf<S>;
 }

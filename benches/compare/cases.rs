@@ -1,33 +1,12 @@
 //! The table of cases: what is run, how large, and which figure decides.
 
+use crate::kit::scale::Scale;
 use crate::measure::Sample;
 use crate::peer::Peer;
 use crate::runtime::Runtime;
 use crate::work::{http, idle, net, spawn, steal, timers, wake};
 
-/// How much work a run does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scale {
-    Full,
-    /// Enough for a look.
-    Quick,
-    /// Enough to see that it runs.
-    Test,
-}
-
 impl Scale {
-    pub(crate) fn pick<T>(self, full: T, quick: T, test: T) -> T {
-        match self {
-            Self::Full => full,
-            Self::Quick => quick,
-            Self::Test => test,
-        }
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        self.pick("full", "quick", "test")
-    }
-
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         [Self::Full, Self::Quick, Self::Test]
             .into_iter()

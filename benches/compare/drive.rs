@@ -7,9 +7,13 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cases::{Case, Drive, Scale};
+use crate::cases::{Case, Drive};
+use crate::kit::line;
+use crate::kit::pinned::Pinned;
+use crate::kit::proc;
+use crate::kit::scale::Scale;
 use crate::load::Load;
-use crate::measure::{Sample, Usage, machine_busy};
+use crate::measure::{Sample, Usage};
 use crate::peer::Peer;
 
 /// A run that takes longer has hung; the longest that go well take some ten seconds.
@@ -24,12 +28,7 @@ pub(crate) struct Run {
 }
 
 /// The runs of one contender.
-#[derive(Debug)]
-pub(crate) struct Line {
-    pub(crate) peer: Peer,
-    pub(crate) runs: Vec<Run>,
-    pub(crate) failure: Option<String>,
-}
+pub(crate) type Line = line::Line<Peer, Run>;
 
 #[derive(Debug)]
 pub(crate) struct Driver {
@@ -40,27 +39,11 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Runs `case` for each of `peers` in turn, and that `rounds` times: a drift of the machine meets them all alike.
+    /// Runs `case` for each of `peers` that it says something to.
     pub(crate) fn compare(&self, case: &Case, workers: usize, peers: &[Peer]) -> Vec<Line> {
-        let mut lines: Vec<_> = peers
-            .iter()
-            .filter(|peer| peer.takes_part(case, workers))
-            .map(|&peer| Line {
-                peer,
-                runs: Vec::new(),
-                failure: None,
-            })
-            .collect();
-        for _ in 0..self.rounds {
-            // Who has failed once would fail again, at worst after all the patience.
-            for line in lines.iter_mut().filter(|line| line.failure.is_none()) {
-                match self.run(line.peer, case, workers) {
-                    Ok(run) => line.runs.push(run),
-                    Err(failure) => line.failure = Some(failure),
-                }
-            }
-        }
-        lines
+        let takes_part = |peer: &Peer| peer.takes_part(case, workers);
+        let peers = peers.iter().copied().filter(takes_part);
+        line::by_turns(peers, self.rounds, |peer| self.run(peer, case, workers))
     }
 
     fn run(&self, peer: Peer, case: &Case, workers: usize) -> Result<Run, String> {
@@ -128,61 +111,12 @@ impl Driver {
     }
 }
 
+/// CPU time that the whole machine has spent, in ns; 0 where the system does not tell.
+fn machine_busy() -> u64 {
+    proc::machine_busy().map_or(0, |busy| busy.as_nanos() as u64)
+}
+
 /// CPU time of this process and of the children it has waited for, in ns.
 fn own_cpu() -> u64 {
     Usage::of_self().cpu_ns + Usage::of_children().cpu_ns
-}
-
-/// Holds the calling thread, and with it what it starts, on one CPU; drop sets it free.
-#[cfg(target_os = "linux")]
-#[derive(Debug)]
-struct Pinned {
-    before: rustix::thread::CpuSet,
-    second: rustix::thread::CpuSet,
-}
-
-#[cfg(target_os = "linux")]
-impl Pinned {
-    /// `None` where fewer than two CPUs may be used.
-    fn to_first() -> Option<Self> {
-        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-        let before = sched_getaffinity(None).ok()?;
-        let mut cpus = (0..CpuSet::MAX_CPU)
-            .filter(|&cpu| before.is_set(cpu))
-            .map(|cpu| {
-                let mut only = CpuSet::new();
-                only.set(cpu);
-                only
-            });
-        let (first, second) = (cpus.next()?, cpus.next()?);
-        sched_setaffinity(None, &first).ok()?;
-        Some(Self { before, second })
-    }
-
-    fn move_to_second(&self) {
-        rustix::thread::sched_setaffinity(None, &self.second)
-            .expect("the CPU was in the set a moment ago");
-    }
-}
-
-#[cfg(target_os = "linux")]
-impl Drop for Pinned {
-    fn drop(&mut self) {
-        // The set was valid before; should it have shrunk since, the next run is pinned as this one was.
-        let _shrunk = rustix::thread::sched_setaffinity(None, &self.before);
-    }
-}
-
-/// Nothing is pinned where the system has no call for it.
-#[cfg(not(target_os = "linux"))]
-#[derive(Debug)]
-struct Pinned;
-
-#[cfg(not(target_os = "linux"))]
-impl Pinned {
-    fn to_first() -> Option<Self> {
-        None
-    }
-
-    fn move_to_second(&self) {}
 }

@@ -14,10 +14,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::cases::Scale;
+use crate::kit::listening;
+use crate::kit::scale::Scale;
 use crate::measure::Sample;
 
-pub(crate) const LISTENING: &str = "listening";
 pub(crate) const BEGIN: &str = "begin";
 pub(crate) const BEGUN: &str = "begun";
 pub(crate) const END: &str = "end";
@@ -70,12 +70,7 @@ impl Load {
         let said = |error: io::Error| format!("load: {error}");
         let mut line = String::new();
         out.read_line(&mut line).map_err(said)?;
-        let addr = line
-            .trim()
-            .strip_prefix(LISTENING)
-            .and_then(|addr| addr.trim().parse().ok());
-        let addr =
-            addr.ok_or_else(|| format!("the server says {line:?} and not where it listens"))?;
+        let addr = listening::read(&line)?;
 
         // wrk counts whole seconds, which is long for a warm-up.
         let warm_up = scale.pick(500, 300, 0);

@@ -16,6 +16,8 @@
 mod cases;
 mod cell;
 mod drive;
+#[path = "../kit/kit.rs"]
+mod kit;
 mod load;
 mod measure;
 mod options;
@@ -25,47 +27,31 @@ mod runtime;
 mod work;
 
 use std::env;
-use std::panic;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 
-use cases::{CASES, Scale};
+use cases::Case;
 use drive::Driver;
+use kit::child::{self, RUN_ONE};
+use kit::contender::Contender;
+use kit::contest::{self, Contest, Told};
+use kit::options::Options;
+use kit::scale::Scale;
 use load::Load;
-use options::{Asked, HELP, Options};
-use peer::{Peer, RUN_ONE};
+use options::MENU;
+use peer::Peer;
 
 fn main() -> ExitCode {
     let args: Vec<_> = env::args().skip(1).collect();
     if args.first().is_some_and(|arg| arg == RUN_ONE) {
         return run_one(&args[1..]);
     }
-    let go = peer::go_version();
-    match Asked::parse(&args, go.is_some()) {
-        Ok(Asked::Run(options)) => compare(options, go),
-        Ok(Asked::Help) => {
-            print!("{HELP}");
-            ExitCode::SUCCESS
-        }
-        Ok(Asked::List) => {
-            for case in CASES {
-                println!("{:<8}{:<16}{}", case.suite, case.name, case.about);
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("{error}\n\n{HELP}");
-            ExitCode::from(2)
-        }
-    }
+    let go = contest::go_version();
+    MENU.answer(&args, go.is_some(), |options| compare(options, go))
 }
 
 /// The child process: one case, one runtime, one line of result.
 fn run_one(args: &[String]) -> ExitCode {
-    // A runtime may keep a task's panic to itself, and the others would wait for that task for ever.
-    panic::set_hook(Box::new(|panic| {
-        eprintln!("{panic}");
-        process::exit(101);
-    }));
+    child::end_on_panic();
     let run = || {
         let [peer, case, workers, scale] = args else {
             return None;
@@ -86,60 +72,24 @@ fn run_one(args: &[String]) -> ExitCode {
 }
 
 /// The parent process.
-fn compare(options: Options, go: Option<String>) -> ExitCode {
-    let Options {
-        cases,
-        mut peers,
-        workers,
-        rounds,
-        scale,
-    } = options;
-    let mut failed = false;
-    let mut binary = None;
-    if peers.contains(&Peer::Go) {
-        match peer::build_go() {
-            Ok(built) => binary = Some(built),
-            Err(error) => {
-                eprintln!("go cannot take part: {error}");
-                peers.retain(|&peer| peer != Peer::Go);
-                failed = true;
-            }
-        }
-    }
+fn compare(options: Options<Case, Peer>, go: Option<String>) -> ExitCode {
+    let contest = Contest::prepare(options, "compare");
+    let scale = contest.options.scale;
     let driver = Driver {
         scale,
-        rounds,
+        rounds: contest.options.rounds,
         load: Load::choose(scale),
-        go: binary,
+        go: contest.go.clone(),
     };
-    println!(
-        "scale {}, {rounds} rounds, HTTP load {:?}",
-        scale.name(),
-        driver.load
-    );
-    if let Some(version) = go.filter(|_| driver.go.is_some()) {
-        println!("{version}");
-    }
-    let mut verdicts = Vec::new();
-    for case in cases {
-        for &workers in &workers {
-            let lines = driver.compare(case, workers, &peers);
-            failed |= lines.iter().any(|line| line.failure.is_some());
-            if scale == Scale::Test {
-                print!("{}", report::passed(case, workers, &lines));
-            } else {
-                print!("{}", report::table(case, workers, &lines));
-                verdicts.push(report::verdict(case, workers, &lines));
-            }
-        }
-    }
-    println!();
-    for verdict in verdicts {
-        println!("{verdict}");
-    }
-    if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+    contest.announce(&format!("HTTP load {:?}", driver.load), go);
+    contest.hold(|case, workers, peers| {
+        let lines = driver.compare(case, workers, peers);
+        let label = report::label(case, workers);
+        Told::of(scale, &label, &lines, || {
+            [
+                report::table(case, workers, &lines),
+                report::verdict(&label, case, &lines),
+            ]
+        })
+    })
 }

@@ -5,9 +5,10 @@
 //! What one run measures, taken inside the measured process and round the measured part alone.
 
 use std::fmt::{self, Write as _};
-use std::fs;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use crate::kit::proc::memory;
 
 /// CPU time and context switches used so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -174,30 +175,6 @@ pub(crate) fn resident() -> u64 {
     status_bytes("VmRSS:")
 }
 
-fn status_bytes(field: &str) -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(field));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
-        .map_or(0, |kib| kib * 1024)
-}
-
-/// CPU time that the whole machine has spent on anything but idling, in ns, time stolen by a hypervisor included; 0
-/// where the system does not tell.
-pub(crate) fn machine_busy() -> u64 {
-    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let ticks = stat
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .skip(1)
-        .map(|n| n.parse().unwrap_or(0));
-    // user nice system idle iowait irq softirq steal; guest time is in user already.
-    let busy: u64 = ticks
-        .take(8)
-        .enumerate()
-        .filter(|(i, _)| !matches!(i, 3 | 4))
-        .map(|(_, n): (_, u64)| n)
-        .sum();
-    busy * Duration::from_millis(10).as_nanos() as u64
+fn status_bytes(figure: &str) -> u64 {
+    memory("self", figure).unwrap_or(0)
 }

@@ -1,11 +1,13 @@
 //! The contenders and how each is started.
 
-use std::env;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
-use crate::cases::{Case, Scale, perform};
+use crate::cases::{Case, perform};
+use crate::kit::child::RUN_ONE;
+use crate::kit::contender::Contender;
+use crate::kit::scale::Scale;
 use crate::measure::Sample;
 use crate::runtime::Runtime;
 use crate::runtime::gmp::{FIXED_VAR, Gmp};
@@ -24,9 +26,18 @@ pub(crate) enum Peer {
     Go,
 }
 
-impl Peer {
-    /// Who takes part unless `--runtimes` names others.
-    pub(crate) const ALL: [Self; 6] = [
+impl Contender for Peer {
+    const ALL: &'static [Self] = &[
+        Self::Gmp,
+        Self::GmpFixed,
+        Self::Tokio,
+        Self::TokioCt,
+        Self::Smol,
+        Self::SmolStatic,
+        Self::Go,
+    ];
+
+    const USUAL: &'static [Self] = &[
         Self::Gmp,
         Self::Tokio,
         Self::TokioCt,
@@ -35,7 +46,9 @@ impl Peer {
         Self::Go,
     ];
 
-    pub(crate) fn name(self) -> &'static str {
+    const GO: Self = Self::Go;
+
+    fn name(self) -> &'static str {
         match self {
             Self::Gmp => "gmp",
             Self::GmpFixed => "gmp-fixed",
@@ -46,12 +59,9 @@ impl Peer {
             Self::Go => "go",
         }
     }
+}
 
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        let mut known = Self::ALL.into_iter().chain([Self::GmpFixed]);
-        known.find(|peer| peer.name() == name)
-    }
-
+impl Peer {
     /// Whether `case` with `workers` threads means anything here.
     pub(crate) fn takes_part(self, case: &Case, workers: usize) -> bool {
         !case.without.contains(&self) && (self != Self::TokioCt || workers == 1)
@@ -76,7 +86,7 @@ impl Peer {
         }
     }
 
-    /// The command that runs `case` in a process of its own and prints a sample.
+    /// The command that runs `case` in a process of its own and prints a sample; `CASE WORKERS SCALE` are its last words.
     pub(crate) fn command(
         self,
         case: &Case,
@@ -84,20 +94,10 @@ impl Peer {
         scale: Scale,
         go: Option<&Path>,
     ) -> io::Result<Command> {
-        let mut command = match (self, go) {
-            (Self::Go, Some(binary)) => Command::new(binary),
-            (Self::Go, None) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::NotFound,
-                    "no Go binary was built",
-                ));
-            }
-            _ => {
-                let mut this = Command::new(env::current_exe()?);
-                this.args([RUN_ONE, self.name()]);
-                this
-            }
-        };
+        let mut command = Command::new(self.program(go)?);
+        if self != Self::Go {
+            command.args([RUN_ONE, self.name()]);
+        }
         if self == Self::GmpFixed {
             command.env(FIXED_VAR, "1");
         }
@@ -106,40 +106,5 @@ impl Peer {
             .env(THREADS_VAR, workers.to_string())
             .env("GOMAXPROCS", workers.to_string());
         Ok(command)
-    }
-}
-
-/// The first argument of the child process; `PEER CASE WORKERS SCALE` follow.
-pub(crate) const RUN_ONE: &str = "run-one";
-
-/// The version of the Go tool on the path, if there is one.
-pub(crate) fn go_version() -> Option<String> {
-    let out = Command::new("go")
-        .arg("version")
-        .env("GOTOOLCHAIN", "local")
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    out.status
-        .success()
-        .then(|| String::from_utf8_lossy(&out.stdout).trim().to_owned())
-}
-
-/// Builds the Go program that runs the same cases, into the target directory.
-pub(crate) fn build_go() -> io::Result<PathBuf> {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/compare/go/main.go");
-    let binary = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare-go");
-    // The toolchain that is here, no module and no download: the program uses the standard library alone.
-    let status = Command::new("go")
-        .args(["build", "-o"])
-        .arg(&binary)
-        .arg(source)
-        .env("GOTOOLCHAIN", "local")
-        .env("GOFLAGS", "")
-        .status()?;
-    if status.success() {
-        Ok(binary)
-    } else {
-        Err(io::Error::other(format!("go build: {status}")))
     }
 }

@@ -3,50 +3,22 @@
 //! No figure stands alone: every table has the peers beside it, and the closing line is a ratio.
 
 use crate::cases::{Case, Metric};
-use crate::drive::{Line, Run};
+use crate::drive::Line;
+use crate::kit::contender::Contender;
+use crate::kit::figures::{digits, times};
+use crate::kit::line::{doubt, failures};
+use crate::kit::spread::Spread;
+use crate::kit::table::aligned;
 use crate::measure::Sample;
 use crate::peer::Peer;
 
-/// Least, median and most of some runs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Spread {
-    min: f64,
-    median: f64,
-    max: f64,
-}
-
-impl Spread {
-    fn of(runs: &[Run], figure: impl Fn(&Run) -> f64) -> Option<Self> {
-        let mut all: Vec<_> = runs.iter().map(figure).collect();
-        all.sort_unstable_by(f64::total_cmp);
-        let middle = all.len() / 2;
-        let median = match all.len() {
-            0 => return None,
-            n if n % 2 == 0 => f64::midpoint(all[middle - 1], all[middle]),
-            _ => all[middle],
-        };
-        Some(Self {
-            min: all[0],
-            median,
-            max: all[all.len() - 1],
-        })
-    }
-
-    fn overlaps(self, other: Self) -> bool {
-        self.min <= other.max && other.min <= self.max
-    }
-}
-
-/// From this much on, other processes have had a say in the result.
-const LOUD: f64 = 20.0;
-
-/// Median of what other processes took, in percent of one CPU.
-fn noise(line: &Line) -> Option<f64> {
-    Spread::of(&line.runs, |run| run.noise).map(|noise| noise.median)
+/// What the lines about a case at one width begin with.
+pub(crate) fn label(case: &Case, workers: usize) -> String {
+    format!("{:<15} w={workers}", case.name)
 }
 
 fn decisive(case: &Case, line: &Line) -> Option<Spread> {
-    Spread::of(&line.runs, |run| case.metric.of(&run.sample))
+    line.spread(|run| case.metric.of(&run.sample))
 }
 
 /// The peer with the least median, gmp left out.
@@ -92,12 +64,7 @@ fn columns<'a>(case: &'a Case, lines: &[Line]) -> Vec<Column<'a>> {
     let best = best_peer(case, lines);
     column(
         &format!("{}: median (min-max)", case.metric.unit()),
-        Box::new(|line| {
-            decisive(case, line).map_or_else(String::new, |spread| {
-                let [median, min, max] = [spread.median, spread.min, spread.max].map(digits);
-                format!("{median} ({min}-{max})")
-            })
-        }),
+        Box::new(|line| decisive(case, line).map_or_else(String::new, |spread| spread.to_string())),
     );
     column(
         "to best peer",
@@ -151,47 +118,21 @@ fn columns<'a>(case: &'a Case, lines: &[Line]) -> Vec<Column<'a>> {
     }
     column(
         "noise %",
-        Box::new(|line| noise(line).map_or_else(String::new, digits)),
+        Box::new(|line| {
+            line.median(|run| run.noise)
+                .map_or_else(String::new, digits)
+        }),
     );
     columns
 }
 
 fn median(line: &Line, figure: impl Fn(&Sample) -> f64) -> String {
-    Spread::of(&line.runs, |run| figure(&run.sample)).map_or_else(String::new, |s| digits(s.median))
-}
-
-/// One line for a test run, whose figures would mean nothing, and what has failed.
-pub(crate) fn passed(case: &Case, workers: usize, lines: &[Line]) -> String {
-    let ran: Vec<_> = lines
-        .iter()
-        .filter(|line| line.failure.is_none())
-        .map(|line| line.peer.name())
-        .collect();
-    format!(
-        "{:<15} w={workers}  ran on {}\n{}",
-        case.name,
-        ran.join(", "),
-        failures(lines)
-    )
-}
-
-fn failures(lines: &[Line]) -> String {
-    let mut out = String::new();
-    for line in lines {
-        if let Some(failure) = &line.failure {
-            out.push_str(&format!(
-                "{} failed: {}\n",
-                line.peer.name(),
-                failure.trim_end()
-            ));
-        }
-    }
-    out
+    line.median(|run| figure(&run.sample))
+        .map_or_else(String::new, digits)
 }
 
 /// `case w=N: gmp / best peer (NAME) = 0.87x`, with a word on what it is worth.
-pub(crate) fn verdict(case: &Case, workers: usize, lines: &[Line]) -> String {
-    let label = format!("{:<15} w={workers}", case.name);
+pub(crate) fn verdict(label: &str, case: &Case, lines: &[Line]) -> String {
     let gmp = lines
         .iter()
         .find(|line| line.peer == Peer::Gmp)
@@ -199,15 +140,14 @@ pub(crate) fn verdict(case: &Case, workers: usize, lines: &[Line]) -> String {
     match (gmp, best_peer(case, lines)) {
         (Some(gmp), Some((peer, best))) => {
             let ratio = times(gmp.median, best.median);
-            let mut doubts = String::new();
-            if gmp.overlaps(best) {
-                doubts.push_str("  (ranges overlap)");
-            }
-            if lines.iter().filter_map(noise).any(|noise| noise > LOUD) {
-                doubts.push_str("  (disturbed)");
-            }
+            let overlap = if gmp.overlaps(best) {
+                "  (ranges overlap)"
+            } else {
+                ""
+            };
+            let doubt = doubt(lines, |run| run.noise);
             format!(
-                "{label}  gmp / best peer ({}) = {ratio}{doubts}",
+                "{label}  gmp / best peer ({}) = {ratio}{overlap}{doubt}",
                 peer.name()
             )
         }
@@ -216,59 +156,4 @@ pub(crate) fn verdict(case: &Case, workers: usize, lines: &[Line]) -> String {
         }
         (_, None) => format!("{label}  no peer has a result"),
     }
-}
-
-fn times(figure: f64, base: f64) -> String {
-    if base > 0.0 {
-        format!("{:.2}x", figure / base)
-    } else {
-        "-".to_owned()
-    }
-}
-
-/// Three significant digits, and no fraction from 100 on.
-fn digits(x: f64) -> String {
-    match x {
-        x if x >= 100.0 => format!("{x:.0}"),
-        x if x >= 10.0 => format!("{x:.1}"),
-        x => format!("{x:.2}"),
-    }
-}
-
-/// A table in Markdown that reads well in a terminal too.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<_> = (0..columns)
-        .map(|i| {
-            rows.iter()
-                .filter_map(|row| row.get(i))
-                .map(String::len)
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    let mut out = String::new();
-    for (i, row) in rows.iter().enumerate() {
-        for (column, width) in widths.iter().enumerate() {
-            let cell = row.get(column).map_or("", String::as_str);
-            out.push_str(&if column == 0 {
-                format!("| {cell:<width$} ")
-            } else {
-                format!("| {cell:>width$} ")
-            });
-        }
-        out.push_str("|\n");
-        if i == 0 {
-            for (column, width) in widths.iter().enumerate() {
-                let dashes = "-".repeat(width + 1);
-                out.push_str(&if column == 0 {
-                    format!("|{dashes}-")
-                } else {
-                    format!("|{dashes}:")
-                });
-            }
-            out.push_str("|\n");
-        }
-    }
-    out
 }

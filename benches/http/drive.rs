@@ -5,14 +5,18 @@ use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
 
 use crate::calls::{Calls, Counter};
 use crate::client::{Client, Until};
-use crate::options::Scale;
+use crate::kit::line::{self, Line};
+use crate::kit::listening;
+use crate::kit::pinned::Pinned;
+use crate::kit::proc::machine_busy;
+use crate::kit::scale::Scale;
 use crate::peer::Peer;
-use crate::proc::{self, Pinned};
+use crate::proc;
 use crate::rows::Row;
-use crate::server::LISTENING;
 
 /// What one run has shown. Times are in nanoseconds; what the system does not tell is 0.
 #[derive(Clone, Copy, Debug)]
@@ -30,14 +34,12 @@ pub(crate) struct Run {
     pub(crate) noise: f64,
 }
 
-/// The runs of one contender.
+/// What is seen of one row at one width.
 #[derive(Debug)]
-pub(crate) struct Line {
-    pub(crate) peer: Peer,
-    pub(crate) runs: Vec<Run>,
-    /// System calls per request, of the run in the middle.
-    pub(crate) calls: Option<Calls>,
-    pub(crate) failure: Option<String>,
+pub(crate) struct Seen {
+    pub(crate) lines: Vec<Line<Peer, Run>>,
+    /// System calls per request, of the run in the middle; of those for whom they were counted.
+    pub(crate) calls: Vec<(Peer, Calls)>,
 }
 
 #[derive(Debug)]
@@ -49,34 +51,24 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Runs `row` for each of `peers` in turn, and that `rounds` times: a drift of the machine meets them all alike.
-    /// The system calls are counted afterwards, likewise by turns.
-    pub(crate) fn compare(&self, row: &Row, workers: usize, peers: &[Peer]) -> Vec<Line> {
-        let mut lines: Vec<_> = peers
-            .iter()
-            .map(|&peer| Line {
-                peer,
-                runs: Vec::new(),
-                calls: None,
-                failure: None,
-            })
-            .collect();
-        for _ in 0..self.rounds {
-            // Who has failed once would fail again, at worst after all the patience.
-            for line in lines.iter_mut().filter(|line| line.failure.is_none()) {
-                match self.run(line.peer, row, workers) {
-                    Ok(run) => line.runs.push(run),
-                    Err(failure) => line.failure = Some(failure),
-                }
-            }
-        }
-        if let Some(counter) = self.counter {
-            self.count_all(counter, row, workers, &mut lines);
-        }
-        lines
+    /// Serves `row` on each of `peers`. The system calls are counted afterwards, likewise by turns.
+    pub(crate) fn compare(&self, row: &Row, workers: usize, peers: &[Peer]) -> Seen {
+        let peers = peers.iter().copied();
+        let run = |peer| self.run(peer, row, workers);
+        let mut lines = line::by_turns(peers, self.rounds, run);
+        let calls = self.counter.map_or_else(Vec::new, |counter| {
+            self.count_all(counter, row, workers, &mut lines)
+        });
+        Seen { lines, calls }
     }
 
-    fn count_all(&self, counter: Counter, row: &Row, workers: usize, lines: &mut [Line]) {
+    fn count_all(
+        &self,
+        counter: Counter,
+        row: &Row,
+        workers: usize,
+        lines: &mut [Line<Peer, Run>],
+    ) -> Vec<(Peer, Calls)> {
         // To see that a tool works, one run is enough.
         let most = self.scale.pick(lines.len(), lines.len(), 1);
         let mut counts = vec![Vec::new(); lines.len()];
@@ -90,9 +82,11 @@ impl Driver {
                 }
             }
         }
-        for (line, counts) in lines.iter_mut().zip(counts) {
-            line.calls = Calls::middle(counts);
-        }
+        lines
+            .iter()
+            .zip(counts)
+            .filter_map(|(line, counts)| Some((line.peer, Calls::middle(counts)?)))
+            .collect()
     }
 
     fn run(&self, peer: Peer, row: &Row, workers: usize) -> Result<Run, String> {
@@ -103,16 +97,10 @@ impl Driver {
             pinned.move_to_second();
         }
         let mut client = Client::connect(server.addr, row).map_err(said)?;
-        client.run(self.scale.warm_up(row)).map_err(said)?;
-        let times = || {
-            (
-                proc::machine_busy(),
-                proc::cpu(server.pid()),
-                proc::own_cpu(),
-            )
-        };
+        client.run(warm_up(self.scale, row)).map_err(said)?;
+        let times = || (machine_busy(), proc::cpu(server.pid()), proc::own_cpu());
         let before = times();
-        let seen = client.run(self.scale.measured(row)).map_err(said)?;
+        let seen = client.run(measured(self.scale, row)).map_err(said)?;
         let after = times();
         let peak = proc::peak_rss(server.pid());
         server.stop()?;
@@ -120,9 +108,7 @@ impl Driver {
         let wall = seen.wall.as_secs_f64();
         let requests = seen.requests as f64;
         let spent = |after: Option<_>, before| match (after, before) {
-            (Some(after), Some(before)) => {
-                std::time::Duration::saturating_sub(after, before).as_secs_f64()
-            }
+            (Some(after), Some(before)) => Duration::saturating_sub(after, before).as_secs_f64(),
             _ => 0.0,
         };
         let (busy, cpu, own) = (
@@ -148,7 +134,7 @@ impl Driver {
         row: &Row,
         workers: usize,
     ) -> Result<Calls, String> {
-        let requests = self.scale.counted(row);
+        let requests = counted(self.scale, row);
         let tally = |requests| {
             let name = format!("http-calls-{}", process::id());
             let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -181,6 +167,25 @@ impl Driver {
     }
 }
 
+fn warm_up(scale: Scale, row: &Row) -> Until {
+    let span = |millis| Until::Passed(Duration::from_millis(millis));
+    scale.pick(span(500), span(150), Until::Answered(row.open()))
+}
+
+fn measured(scale: Scale, row: &Row) -> Until {
+    let span = |millis| Until::Passed(Duration::from_millis(millis));
+    scale.pick(span(3000), span(700), Until::Answered(2 * row.open()))
+}
+
+/// How many requests the system calls are counted over.
+fn counted(scale: Scale, row: &Row) -> u64 {
+    if row.body > 64 << 10 {
+        scale.pick(2000, 800, 50)
+    } else {
+        scale.pick(50_000, 20_000, 500)
+    }
+}
+
 fn said(error: io::Error) -> String {
     error.to_string()
 }
@@ -210,11 +215,7 @@ impl Served {
         };
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).map_err(said)?;
-        served.addr = line
-            .trim()
-            .strip_prefix(LISTENING)
-            .and_then(|addr| addr.trim().parse().ok())
-            .ok_or_else(|| format!("the server says {line:?} and not where it listens"))?;
+        served.addr = listening::read(&line)?;
         Ok(served)
     }
 

@@ -18,6 +18,8 @@
 mod calls;
 mod client;
 mod drive;
+#[path = "../kit/kit.rs"]
+mod kit;
 mod options;
 mod peer;
 mod proc;
@@ -30,89 +32,42 @@ use std::process::ExitCode;
 
 use calls::Counter;
 use drive::Driver;
-use options::{Asked, HELP, Options};
-use peer::{Peer, RUN_ONE};
-use rows::ROWS;
+use kit::child::RUN_ONE;
+use kit::contest::{self, Contest, Told};
+use kit::options::Options;
+use options::MENU;
+use peer::Peer;
+use rows::Row;
 
 fn main() -> ExitCode {
     let args: Vec<_> = env::args().skip(1).collect();
     if args.first().is_some_and(|arg| arg == RUN_ONE) {
         return server::run(&args[1..]);
     }
-    let go = peer::go_version();
-    match Asked::parse(&args, go.is_some()) {
-        Ok(Asked::Run(options)) => compare(options, go),
-        Ok(Asked::Help) => {
-            print!("{HELP}");
-            ExitCode::SUCCESS
-        }
-        Ok(Asked::List) => {
-            for row in ROWS {
-                println!("{:<10}{}", row.name, row.about);
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("{error}\n\n{HELP}");
-            ExitCode::from(2)
-        }
-    }
+    let go = contest::go_version();
+    MENU.answer(&args, go.is_some(), |options| compare(options, go))
 }
 
-fn compare(options: Options, go: Option<String>) -> ExitCode {
-    let Options {
-        rows,
-        mut peers,
-        workers,
-        rounds,
-        scale,
-    } = options;
-    let mut failed = false;
-    let mut binary = None;
-    if peers.contains(&Peer::Go) {
-        match peer::build_go() {
-            Ok(built) => binary = Some(built),
-            Err(error) => {
-                eprintln!("go cannot take part: {error}");
-                peers.retain(|&peer| peer != Peer::Go);
-                failed = true;
-            }
-        }
-    }
+/// The parent process.
+fn compare(options: Options<Row, Peer>, go: Option<String>) -> ExitCode {
+    let contest = Contest::prepare(options, "http");
+    let scale = contest.options.scale;
     let driver = Driver {
         scale,
-        rounds,
+        rounds: contest.options.rounds,
         counter: Counter::find(),
-        go: binary,
+        go: contest.go.clone(),
     };
-    println!(
-        "scale {}, {rounds} rounds, system calls by {}",
-        scale.name(),
-        driver.counter.map_or("nobody", Counter::name)
-    );
-    if let Some(version) = go.filter(|_| driver.go.is_some()) {
-        println!("{version}");
-    }
-    let mut verdicts = Vec::new();
-    for row in rows {
-        for &workers in &workers {
-            let lines = driver.compare(row, workers, &peers);
-            failed |= lines.iter().any(|line| line.failure.is_some());
-            if scale.is_test() {
-                print!("{}", report::passed(row, workers, &lines));
-            } else {
-                print!("{}", report::table(row, workers, &lines));
-                verdicts.push(report::verdict(row, workers, &lines));
-            }
-        }
-    }
-    println!();
-    for verdict in verdicts {
-        println!("{verdict}");
-    }
-    if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+    let counter = driver.counter.map_or("nobody", Counter::name);
+    contest.announce(&format!("system calls by {counter}"), go);
+    contest.hold(|row, workers, peers| {
+        let seen = driver.compare(row, workers, peers);
+        let label = report::label(row, workers);
+        Told::of(scale, &label, &seen.lines, || {
+            [
+                report::tables(row, workers, &seen),
+                report::verdict(&label, &seen),
+            ]
+        })
+    })
 }

@@ -11,7 +11,6 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::panic;
 use std::process::{self, ExitCode};
 use std::thread;
 
@@ -24,11 +23,11 @@ use hyper::service::Service;
 use hyper::{Request, Response, rt};
 use socket2::{Domain, Socket, Type};
 
-use crate::peer::{Peer, RUN_ONE};
+use crate::kit::child::{self, RUN_ONE};
+use crate::kit::contender::Contender;
+use crate::kit::listening;
+use crate::peer::Peer;
 use crate::rows::{self, Protocol};
-
-/// What the line begins with in which a server says where it listens.
-pub(crate) const LISTENING: &str = "listening";
 
 /// All the connections of a row may come before the first is accepted.
 const BACKLOG: i32 = 1024;
@@ -44,11 +43,7 @@ struct Plan {
 
 /// Serves until the standard input ends.
 pub(crate) fn run(args: &[String]) -> ExitCode {
-    // A runtime may keep a task's panic to itself, and the parent would wait for an answer.
-    panic::set_hook(Box::new(|panic| {
-        eprintln!("{panic}");
-        process::exit(101);
-    }));
+    child::end_on_panic();
     let read = || {
         let [peer, protocol, body, workers] = args else {
             return None;
@@ -72,7 +67,7 @@ pub(crate) fn run(args: &[String]) -> ExitCode {
         process::exit(0);
     });
     let addr = plan.listener.local_addr().expect("it is bound");
-    println!("{LISTENING} {addr}");
+    listening::tell(addr);
     match peer {
         Peer::Gmp => gmp::run(plan),
         Peer::GmpServe => gmp::serve(plan),

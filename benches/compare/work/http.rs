@@ -15,7 +15,8 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, body::Incoming};
 
 use crate::cell::leak;
-use crate::load::{BEGIN, BEGUN, END, HELLO, LISTENING};
+use crate::kit::listening;
+use crate::load::{BEGIN, BEGUN, END, HELLO};
 use crate::measure::{Meter, Sample};
 use crate::runtime::Runtime;
 
@@ -24,7 +25,7 @@ pub(crate) async fn serve<R: Runtime>() -> Sample {
     let (listener, addr) = R::bind().await.expect("loopback has a free port");
     let listener: &'static R::Listener = leak(listener);
     thread::spawn(obey);
-    println!("{LISTENING} {addr}");
+    listening::tell(addr);
     loop {
         let stream = R::accept(listener)
             .await

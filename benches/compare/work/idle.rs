@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::net::serve_echo;
-use crate::cases::Scale;
 use crate::cell::{Latch, Turn, turns};
+use crate::kit::scale::Scale;
 use crate::measure::{Meter, Sample, resident};
 use crate::runtime::Runtime;
 

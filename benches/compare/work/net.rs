@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::cases::Scale;
 use crate::cell::{Latch, leak};
+use crate::kit::scale::Scale;
 use crate::measure::{Meter, Sample, measured};
 use crate::runtime::Runtime;
 

@@ -2,8 +2,8 @@
 
 use std::thread;
 
-use crate::cases::Scale;
 use crate::cell::Latch;
+use crate::kit::scale::Scale;
 use crate::measure::{Sample, measured};
 use crate::runtime::Runtime;
 

@@ -1,8 +1,8 @@
 //! Does work that appears on one worker spread to the others?
 
 use super::compute;
-use crate::cases::Scale;
 use crate::cell::Latch;
+use crate::kit::scale::Scale;
 use crate::measure::{Sample, measured};
 use crate::runtime::Runtime;
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::cases::Scale;
 use crate::cell::Latch;
+use crate::kit::scale::Scale;
 use crate::measure::{Meter, Sample, measured};
 use crate::runtime::Runtime;
 

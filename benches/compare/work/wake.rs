@@ -1,7 +1,7 @@
 //! What does it cost to make a waiting task run again?
 
-use crate::cases::Scale;
 use crate::cell::{Latch, turns};
+use crate::kit::scale::Scale;
 use crate::measure::{Sample, measured};
 use crate::runtime::Runtime;
 

@@ -3,7 +3,8 @@
 //! Two Ps (workers) serve a 1 ms ticker and an echo client over loopback TCP while
 //! `k` hogs take what they can. Every run is a process of its own; the runtimes
 //! take turns. `cargo bench --bench stall -- [--quick] [--test] [words…]`: a word
-//! selects the rows whose name contains it.
+//! selects the rows whose name contains it. Built with
+//! `RUSTFLAGS="--cfg tokio_unstable"` it has Tokio with its eager driver hand-off too.
 
 #[path = "stall/cost.rs"]
 mod cost;
@@ -26,6 +27,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use load::{Hog, Outcome, Plan};
+use on_tokio::Way;
 
 /// Who runs the tasks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +36,9 @@ pub(crate) enum Runtime {
     /// gmp that leaves each P where it is: what the others do.
     GmpFixed,
     Tokio,
+    /// Tokio whose driver goes to another worker before a poll. Its option is behind
+    /// `RUSTFLAGS="--cfg tokio_unstable"`, with which this bench has to be built.
+    TokioEager,
     /// Each hog turn inside Tokio's `block_in_place`.
     TokioInPlace,
     Smol,
@@ -43,10 +48,11 @@ pub(crate) enum Runtime {
 }
 
 impl Runtime {
-    const ALL: [Runtime; 7] = [
+    const ALL: [Runtime; 8] = [
         Runtime::Gmp,
         Runtime::GmpFixed,
         Runtime::Tokio,
+        Runtime::TokioEager,
         Runtime::TokioInPlace,
         Runtime::Smol,
         Runtime::Go,
@@ -58,6 +64,7 @@ impl Runtime {
             Runtime::Gmp => "gmp",
             Runtime::GmpFixed => "gmp-fixed",
             Runtime::Tokio => "tokio",
+            Runtime::TokioEager => "tokio-eager",
             Runtime::TokioInPlace => "tokio-inplace",
             Runtime::Smol => "smol",
             Runtime::Go => "go",
@@ -71,8 +78,12 @@ impl Runtime {
 
     /// Whether the combination says anything.
     fn has(self, hog: Hog) -> bool {
-        // A section around polls that never block is no use of one.
-        self != Runtime::TokioInPlace || hog != Hog::Ready
+        match self {
+            Runtime::TokioEager => cfg!(tokio_unstable),
+            // A section around polls that never block is no use of one.
+            Runtime::TokioInPlace => hog != Hog::Ready,
+            _ => true,
+        }
     }
 }
 
@@ -104,8 +115,9 @@ fn child(runtime: &str, hog: &str, k: &str, ms: &str) {
     let outcome = match Runtime::parse(runtime).expect("a runtime") {
         Runtime::Gmp => on_gmp::run(plan, true),
         Runtime::GmpFixed => on_gmp::run(plan, false),
-        Runtime::Tokio => on_tokio::run(plan, false),
-        Runtime::TokioInPlace => on_tokio::run(plan, true),
+        Runtime::Tokio => on_tokio::run(plan, Way::Plain),
+        Runtime::TokioEager => on_tokio::run(plan, Way::Eager),
+        Runtime::TokioInPlace => on_tokio::run(plan, Way::InPlace),
         Runtime::Smol => on_smol::run(plan),
         Runtime::Threads => on_threads::run(plan),
         Runtime::Go => unreachable!("a program of its own"),
@@ -142,6 +154,9 @@ fn parent(args: &[&str]) {
     let go = on_go::build();
     if let Err(why) = &go {
         println!("no rows for Go: {why}");
+    }
+    if !cfg!(tokio_unstable) {
+        println!("no rows for tokio-eager: build with RUSTFLAGS=\"--cfg tokio_unstable\"");
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!(

@@ -10,12 +10,24 @@ use tokio::runtime::Builder;
 
 use crate::load::{Board, Hog, MESSAGE, Outcome, Plan, TICK};
 
-pub(crate) fn run(plan: Plan, in_place: bool) -> Outcome {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
+/// What is done about hogs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Plain,
+    /// The worker that polls the driver hands it on before it polls a task.
+    Eager,
+    /// The hogs tell.
+    InPlace,
+}
+
+pub(crate) fn run(plan: Plan, way: Way) -> Outcome {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all();
+    #[cfg(tokio_unstable)]
+    if way == Way::Eager {
+        builder.enable_eager_driver_handoff();
+    }
+    let runtime = builder.build().expect("a runtime");
     let board = Board::new();
     let mut tasks = Vec::new();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback listener");
@@ -27,7 +39,7 @@ pub(crate) fn run(plan: Plan, in_place: bool) -> Outcome {
     for _ in 0..plan.k {
         tasks.push(match plan.hog {
             Hog::Ready => runtime.spawn(ready(board.clone())),
-            _ => runtime.spawn(hog(plan, in_place, board.clone())),
+            _ => runtime.spawn(hog(plan, way == Way::InPlace, board.clone())),
         });
     }
     let turns = board.time(plan.run);

@@ -1,10 +1,11 @@
 //! Tasks to look at.
 //!
-//! `zoo states [text|groups|json|folded|pprof|svg]` shows one task in each state;
-//! `zoo snapshot N` times snapshots of N parked tasks: how long the world stood
-//! still, how long all took, and how late a task was that wakes every millisecond; `zoo soak [SECONDS]` looks for false
-//! proofs under a mixed load; `zoo nested` shows a park stack
-//! (`RUSTFLAGS="-C force-frame-pointers=yes"`); `zoo stay` keeps the tasks of
+//! `zoo states [FORM]` shows one task in each state, as text, groups, json, folded,
+//! pprof or svg; `zoo nested [FORM]` shows a park stack
+//! (`RUSTFLAGS="-C force-frame-pointers=yes"`); `zoo snapshot N` times snapshots of N
+//! parked tasks: how long the world stood still, how long all took, and how late a
+//! task was that wakes every millisecond; `zoo soak [SECONDS]` looks for false proofs
+//! under a mixed load; `zoo stay` keeps the tasks of
 //! `states` until its input ends: `kill -QUIT` shows them.
 
 use std::io::Write;
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gmp::task::JoinHandle;
+use gmp_profiler::Profile;
 #[path = "zoo/soak.rs"]
 mod soak;
 #[path = "zoo/states.rs"]
@@ -35,11 +37,12 @@ async fn main() -> std::io::Result<()> {
             let seconds = seconds.parse().expect("a number of seconds");
             soak::soak(Duration::from_secs(seconds)).await
         }
-        ["nested"] => nested().await,
+        ["nested"] => nested("text").await,
+        ["nested", form] => nested(form).await,
         ["stay"] => stay().await,
         _ => panic!(
-            "usage: zoo states [text|groups|json|folded|pprof|svg] | zoo snapshot N | zoo soak \
-             [SECONDS] | zoo nested | zoo stay"
+            "usage: zoo states [FORM] | zoo snapshot N | zoo soak [SECONDS] | zoo nested [FORM] | \
+             zoo stay; forms: text, groups, json, folded, pprof, svg"
         ),
     }
 }
@@ -50,6 +53,13 @@ async fn show(form: &str) -> std::io::Result<()> {
     let mut zoo = waiting().await?;
     zoo.extend(busy(&on));
     let tasks = settled(zoo.len()).await;
+    write(&tasks, form)?;
+    on.store(false, Ordering::Relaxed);
+    zoo.iter().for_each(JoinHandle::abort);
+    Ok(())
+}
+
+fn write(tasks: &Profile, form: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     match form {
         "text" => out.write_all(tasks.to_text(2).as_bytes())?,
@@ -61,8 +71,6 @@ async fn show(form: &str) -> std::io::Result<()> {
         "svg" => out.write_all(tasks.to_svg()?.as_bytes())?,
         other => panic!("no form {other}; svg needs the feature flamegraph"),
     }
-    on.store(false, Ordering::Relaxed);
-    zoo.iter().for_each(JoinHandle::abort);
     Ok(())
 }
 
@@ -82,7 +90,7 @@ async fn stay() -> std::io::Result<()> {
 }
 
 /// A task three functions deep, as a dump shows it with stacks on.
-async fn nested() -> std::io::Result<()> {
+async fn nested(form: &str) -> std::io::Result<()> {
     async fn a() {
         b().await; // here: a
     }
@@ -93,14 +101,13 @@ async fn nested() -> std::io::Result<()> {
         gmp::time::sleep(LONG).await; // here: c
     }
     if let Err(hint) = gmp_profiler::park_stacks(true) {
-        println!("# {hint}");
+        eprintln!("# {hint}");
     }
     let task = gmp::spawn(a());
     let mut tasks = settled(1).await;
     tasks.retain(|info| info.id == task.id().get());
-    print!("{}", tasks.to_text(2));
     task.abort();
-    Ok(())
+    write(&tasks, form)
 }
 
 /// The cost of snapshots of `n` parked tasks to themselves and to others: of a list

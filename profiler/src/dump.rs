@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use gmp_executor::{Handle, cycle};
 
 use crate::profile::Profile;
-use crate::{symbols, text};
+use crate::symbols::{self, Resolver};
+use crate::text;
 
 /// Writes every task of every runtime of this process in Go's text form, one
 /// runtime after the other, in the order in which they started. A line that begins
@@ -41,8 +42,9 @@ fn one(out: &mut impl Write, tasks: &Profile) -> io::Result<()> {
     if let Some(hint) = symbols::hint() {
         writeln!(out, "# {hint}")?;
     }
+    let mut resolver = Resolver::default();
     for task in tasks {
-        write!(out, "\n{}", text::block(task))?;
+        write!(out, "\n{}", text::block(task, &mut resolver))?;
     }
     writeln!(out)
 }

@@ -1,36 +1,67 @@
 //! What all formats say of a task: its state in Go's words, and its stack.
 //!
-//! The stack of a task is what its header tells: the leaf that it waits at, the
-//! type of its future, and the place of its spawn.
+//! The stack of a task is the one that was noted where it waits; without that, it is
+//! what its header tells: the leaf that it waits at and the type of its future.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::panic::Location;
+use std::ptr;
 
 use gmp_executor::snapshot::{Status, TaskInfo};
 
 use crate::leak::Class;
+use crate::symbols::Resolver;
 use crate::waiting;
 
 /// One line of a stack.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Frame {
+    /// Of the code, or where the description of the place lies in the program.
+    pub(crate) address: usize,
     pub(crate) function: String,
-    pub(crate) at: &'static Location<'static>,
+    pub(crate) file: Cow<'static, str>,
+    pub(crate) line: u32,
 }
 
-/// The frames, the leaf first; the last one says who created the task.
-pub(crate) fn frames(task: &TaskInfo) -> [Frame; 2] {
-    [
+impl Frame {
+    fn at(function: String, at: &'static Location<'static>) -> Frame {
         Frame {
-            function: function(task).to_owned(),
-            at: place(task),
-        },
-        Frame {
-            function: format!("created by {}", spawner(task)),
-            at: task.spawned_at,
-        },
-    ]
+            address: ptr::from_ref(at).addr(),
+            function,
+            file: Cow::Borrowed(at.file()),
+            line: at.line(),
+        }
+    }
+
+    /// The function, told from others of its name: line tables call every async
+    /// function `{async_fn#0}`, and a reader that counts by names would add them up.
+    pub(crate) fn distinct(&self) -> Cow<'_, str> {
+        if !self.function.starts_with('{') {
+            return Cow::Borrowed(&self.function);
+        }
+        let file = self.file.rsplit(['/', '\\']).next().unwrap_or_default();
+        Cow::Owned(format!("{} ({file}:{})", self.function, self.line))
+    }
+}
+
+/// The stack of the task, the leaf first, never empty.
+pub(crate) fn stack(task: &TaskInfo, resolver: &mut Resolver) -> Vec<Frame> {
+    let mut frames = resolver.of(task).to_vec();
+    match &task.name {
+        _ if frames.is_empty() => {
+            frames.push(Frame::at(function(task).to_owned(), place(task)));
+        }
+        // No function of the stack tells it.
+        Some(name) => frames.push(Frame::at(name.clone(), task.spawned_at)),
+        None => {}
+    }
+    frames
+}
+
+/// Who created the task, as the frame below its stack.
+pub(crate) fn creator(task: &TaskInfo) -> Frame {
+    Frame::at(format!("created by {}", spawner(task)), task.spawned_at)
 }
 
 /// Where the task is: the call of its leaf, else where it began.

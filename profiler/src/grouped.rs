@@ -66,11 +66,11 @@ impl Grouped {
 
     /// As [`Profile::to_pprof`](crate::Profile::to_pprof).
     pub fn to_pprof(&self) -> Vec<u8> {
-        pprof::encode(self.groups.clone(), &self.taken, "goroutine")
+        pprof::encode(&self.groups, &self.taken, "goroutine")
     }
 
     /// As [`Profile::to_folded`](crate::Profile::to_folded).
     pub fn to_folded(&self) -> String {
-        folded::text(self.groups.clone())
+        folded::text(&self.groups)
     }
 }

@@ -1,5 +1,5 @@
 //! Tasks that do the same, counted together, and Go's text form of them,
-//! `debug=1`: a count, the addresses of the places, and the places.
+//! `debug=1`: a count, the addresses of the frames, and the frames.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,19 +12,36 @@ use gmp_executor::snapshot::{Status, TaskInfo};
 
 use crate::frames::{self, Frame};
 use crate::labels::Labels;
+use crate::symbols::Resolver;
 
-/// Tasks in one state at one place, created at one place, with the same labels.
+/// Tasks in one state at one place, on one stack, created at one place, with the same
+/// labels.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
-    pub(crate) state: String,
-    pub(crate) labels: Labels,
-    /// The leaf first.
-    pub(crate) frames: [Frame; 2],
+    /// One of them.
+    pub(crate) task: TaskInfo,
     pub(crate) count: u64,
     /// Milliseconds that its tasks have waited, together.
     pub(crate) waiting_ms: u64,
     /// Bytes of its tasks, together.
     pub(crate) bytes: u64,
+}
+
+impl Group {
+    pub(crate) fn state(&self) -> Cow<'static, str> {
+        frames::state(&self.task)
+    }
+
+    pub(crate) fn labels(&self) -> Labels {
+        Labels::of(&self.task)
+    }
+
+    /// The leaf first, the creator last.
+    pub(crate) fn frames(&self, resolver: &mut Resolver) -> Vec<Frame> {
+        let mut frames = frames::stack(&self.task, resolver);
+        frames.push(frames::creator(&self.task));
+        frames
+    }
 }
 
 /// Groups that grow task by task.
@@ -37,13 +54,23 @@ pub(crate) struct Groups {
 }
 
 /// What makes two tasks without names equal, though not all that are equal.
-type Alike = (Status, WaitReason, u64, usize, usize, &'static str, u16);
+type Alike = (
+    Status,
+    WaitReason,
+    u64,
+    usize,
+    usize,
+    usize,
+    &'static str,
+    u16,
+);
 
 fn alike(task: &TaskInfo) -> Option<Alike> {
     task.name.is_none().then_some((
         task.status,
         task.reason,
         task.target,
+        stack(task),
         task.location.map_or(0, address),
         address(task.spawned_at),
         task.type_name,
@@ -51,11 +78,18 @@ fn alike(task: &TaskInfo) -> Option<Alike> {
     ))
 }
 
+/// What tells stacks apart: equal ones are kept once.
+fn stack(task: &TaskInfo) -> usize {
+    let stack = task.stack.as_ref();
+    stack.map_or(0, |stack| stack.as_ptr().addr())
+}
+
 /// Equal places may have several addresses, since each crate has its copy: so the
 /// places themselves are compared.
 type Key = (
     Cow<'static, str>,
     Cow<'static, str>,
+    usize,
     &'static Location<'static>,
     &'static Location<'static>,
     u16,
@@ -81,13 +115,18 @@ impl Groups {
             None => Cow::Borrowed(task.type_name),
         };
         let (state, place) = (frames::state(task), frames::place(task));
-        let key = (state, function, place, task.spawned_at, task.labels);
+        let key = (
+            state,
+            function,
+            stack(task),
+            place,
+            task.spawned_at,
+            task.labels,
+        );
         let found = &mut self.found;
-        *self.places.entry(key).or_insert_with_key(|key| {
+        *self.places.entry(key).or_insert_with(|| {
             found.push(Group {
-                state: key.0.clone().into_owned(),
-                labels: Labels::of(task),
-                frames: frames::frames(task),
+                task: task.clone(),
                 count: 0,
                 waiting_ms: 0,
                 bytes: 0,
@@ -113,7 +152,7 @@ pub(crate) fn groups(tasks: &[TaskInfo]) -> Vec<Group> {
 }
 
 /// A number that stands for a place: where its description lies in the program.
-pub(crate) fn address(at: &'static Location<'static>) -> usize {
+fn address(at: &'static Location<'static>) -> usize {
     ptr::from_ref(at).addr()
 }
 
@@ -121,26 +160,27 @@ pub(crate) fn address(at: &'static Location<'static>) -> usize {
 pub(crate) fn text(groups: &[Group]) -> String {
     let total: u64 = groups.iter().map(|group| group.count).sum();
     let mut text = format!("goroutine profile: total {total}\n");
+    let mut resolver = Resolver::default();
     for group in groups {
+        let frames = group.frames(&mut resolver);
         // Writing to a string cannot fail.
         let _ = write!(text, "{} @", group.count);
-        for frame in &group.frames {
-            let _ = write!(text, " {:#x}", address(frame.at));
+        for frame in &frames {
+            let _ = write!(text, " {:#x}", frame.address);
         }
-        let _ = write!(text, "\n# labels: {{\"state\":{:?}", group.state);
-        for (key, value) in group.labels.iter() {
+        let _ = write!(text, "\n# labels: {{\"state\":{:?}", group.state());
+        for (key, value) in group.labels().iter() {
             let _ = write!(text, ", {key:?}:{value:?}");
         }
         text.push_str("}\n");
-        for frame in &group.frames {
-            let Frame { function, at } = frame;
-            let _ = writeln!(
-                text,
-                "#\t{:#x}\t{function}+0x0\t{}:{}",
-                address(at),
-                at.file(),
-                at.line()
-            );
+        for frame in frames {
+            let Frame {
+                address,
+                function,
+                file,
+                line,
+            } = frame;
+            let _ = writeln!(text, "#\t{address:#x}\t{function}+0x0\t{file}:{line}");
         }
         text.push('\n');
     }

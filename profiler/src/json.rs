@@ -8,6 +8,7 @@ use gmp_executor::snapshot::TaskInfo;
 
 use crate::labels::Labels;
 use crate::profile::Taken;
+use crate::symbols::Resolver;
 use crate::{frames, waiting};
 
 /// The document. New fields may come; none changes its meaning within a schema.
@@ -21,17 +22,18 @@ pub(crate) fn text(tasks: &[TaskInfo], taken: &Taken) -> String {
         taken.procs,
         tasks.len(),
     );
+    let mut resolver = Resolver::default();
     for (at, task) in tasks.iter().enumerate() {
         if at > 0 {
             out.push(',');
         }
-        object(&mut out, task);
+        object(&mut out, task, &mut resolver);
     }
     out.push_str("]}\n");
     out
 }
 
-fn object(out: &mut String, task: &TaskInfo) {
+fn object(out: &mut String, task: &TaskInfo, resolver: &mut Resolver) {
     // Writing to a string cannot fail.
     let _ = write!(
         out,
@@ -65,6 +67,20 @@ fn object(out: &mut String, task: &TaskInfo) {
     place(out, task.location);
     out.push_str(",\"spawned_at\":");
     place(out, Some(task.spawned_at));
+    out.push_str(",\"stack\":[");
+    for (at, frame) in resolver.of(task).iter().enumerate() {
+        out.push_str(if at > 0 {
+            ",{\"function\":"
+        } else {
+            "{\"function\":"
+        });
+        string(out, &frame.function);
+        out.push_str(",\"file\":");
+        string(out, &frame.file);
+        // Writing to a string cannot fail.
+        let _ = write!(out, ",\"line\":{}}}", frame.line);
+    }
+    out.push(']');
     let _ = write!(
         out,
         ",\"waiting_ms\":{},\"bytes\":{},\"wakers\":{},\"handles\":{},\"root\":{},\"locked\":{},\

@@ -40,6 +40,8 @@ use std::time::Duration;
 
 use gmp_executor::{Handle, snapshot};
 
+use crate::symbols::Resolver;
+
 /// The running task alone, in Go's form; empty outside a task. It takes no lock
 /// and stops nothing, so a panic handler may call it.
 ///
@@ -49,7 +51,9 @@ use gmp_executor::{Handle, snapshot};
 /// assert!(text.contains("[running"), "{text}");
 /// ```
 pub fn stack() -> String {
-    snapshot::current().map_or_else(String::new, |task| text::block(&task))
+    snapshot::current().map_or_else(String::new, |task| {
+        text::block(&task, &mut Resolver::default())
+    })
 }
 
 /// Every task of this thread's runtime, in Go's form, in the order of ids, after

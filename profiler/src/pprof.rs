@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use crate::frames::Frame;
 use crate::groups::Group;
 use crate::profile::Taken;
+use crate::symbols::Resolver;
 
 /// A message as it grows: fields in protobuf's wire form.
 #[derive(Default)]
@@ -75,10 +75,10 @@ impl<T: Clone + Eq + Hash> Numbers<T> {
 }
 
 /// Name and file.
-type Function = (String, &'static str);
+type Function = (String, String);
 
 /// The whole profile; `count` is the name of its first sample type.
-pub(crate) fn encode(groups: Vec<Group>, taken: &Taken, count: &str) -> Vec<u8> {
+pub(crate) fn encode(groups: &[Group], taken: &Taken, count: &str) -> Vec<u8> {
     let mut strings = Numbers::new();
     let mut functions: Numbers<Function> = Numbers::new();
     let mut locations: Numbers<(u64, u32)> = Numbers::new();
@@ -96,14 +96,19 @@ pub(crate) fn encode(groups: Vec<Group>, taken: &Taken, count: &str) -> Vec<u8> 
             value_type.number(2, unit);
         });
     }
+    let mut resolver = Resolver::default();
     for group in groups {
-        let stack = group.frames.map(|Frame { function, at }| {
-            let function = functions.of((function, at.file()));
-            locations.of((function, at.line()))
-        });
-        let state = [("state".to_owned(), group.state)];
-        let own = group
-            .labels
+        let frames = group.frames(&mut resolver).into_iter();
+        let stack: Vec<u64> = frames
+            .map(|frame| {
+                let name = frame.distinct().into_owned();
+                let function = functions.of((name, frame.file.into_owned()));
+                locations.of((function, frame.line))
+            })
+            .collect();
+        let state = [("state".to_owned(), group.state().into_owned())];
+        let own = group.labels();
+        let own = own
             .iter()
             .map(|(key, value)| (key.to_owned(), value.to_owned()));
         let labels: Vec<_> = state
@@ -143,7 +148,7 @@ pub(crate) fn encode(groups: Vec<Group>, taken: &Taken, count: &str) -> Vec<u8> 
         });
     }
     for (at, (name, file)) in functions.in_order.into_iter().enumerate() {
-        let (name, file) = (strings.of(name), strings.of(file.to_owned()));
+        let (name, file) = (strings.of(name), strings.of(file));
         profile.message(5, |function| {
             function.number(1, at as u64 + 1);
             function.number(2, name);

@@ -139,7 +139,8 @@ impl Profile {
     /// Go's text forms. `debug` 2 and more: a block for each task, which readers of
     /// Go's dumps understand; for those that only know the endings of Go's own files,
     /// such as panicparse, `sed 's/\.rs:/.rs.go:/'` lends them one. 1, and 0: equal
-    /// tasks together, the largest group first; the addresses name places, not code.
+    /// tasks together, the largest group first; the addresses name places, and code where there
+    /// are stacks.
     ///
     /// ```
     /// # gmp_executor::Handle::current().block_on(async {
@@ -160,13 +161,13 @@ impl Profile {
     /// compressed. Sample types: `goroutine` (count), `wait` (nanoseconds) and
     /// `space` (bytes); each sample has a label `state`, and those of its tasks.
     pub fn to_pprof(&self) -> Vec<u8> {
-        pprof::encode(groups::groups(&self.tasks), &self.taken, "goroutine")
+        pprof::encode(&groups::groups(&self.tasks), &self.taken, "goroutine")
     }
 
-    /// Folded stacks, a line for each group: creator, function and wait, the
-    /// outermost first, and a count.
+    /// Folded stacks, a line for each group: creator, function or park stack, and
+    /// wait, the outermost first, and a count.
     pub fn to_folded(&self) -> String {
-        folded::text(groups::groups(&self.tasks))
+        folded::text(&groups::groups(&self.tasks))
     }
 
     /// A flame graph as SVG: the width of a box is a number of tasks.
@@ -178,7 +179,8 @@ impl Profile {
         flame::svg(&self.tasks, format!("{} tasks", self.tasks.len()))
     }
 
-    /// One JSON document: `"schema":1`, the time, and an object for each task.
+    /// One JSON document: `"schema":1`, the time, and an object for each task; its
+    /// `stack` is empty if none was noted ([`park_stacks`](crate::park_stacks())).
     pub fn to_json(&self) -> String {
         json::text(&self.tasks, &self.taken)
     }

@@ -1,24 +1,21 @@
 //! Functions and lines for the addresses of a stack.
 //!
 //! Reading debug information takes milliseconds the first time and microseconds
-//! afterwards, so each address is looked up once. It is done where a dump is
-//! written: on `gmp-diag` or in a blocking section, never while a leaf parks.
+//! afterwards, so each address is looked up once, and each stack once in a dump. It
+//! is done where a dump is written: on `gmp-diag` or in a blocking section, never
+//! while a leaf parks.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use gmp_executor::snapshot::TaskInfo;
 use gmp_executor::{block_in_place, stacks};
 
-/// One line of a stack, as it was compiled: several for an address with inlined
-/// functions.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Symbol {
-    pub(crate) function: String,
-    pub(crate) file: String,
-    pub(crate) line: u32,
-}
+use crate::frames::Frame;
 
-static KNOWN: Mutex<Option<HashMap<usize, Arc<[Symbol]>>>> = Mutex::new(None);
+/// The frames of each address: several with inlined functions.
+static KNOWN: Mutex<Option<HashMap<usize, Arc<[Frame]>>>> = Mutex::new(None);
 
 /// Switches the stacks of waiting tasks on or off, for tasks of the whole process
 /// that begin to wait from now on. While it is on, each leaf of gmp that waits notes
@@ -71,14 +68,29 @@ pub(crate) fn hint() -> Option<NoFramePointers> {
     (stacks::park_stacks() && !stacks::has_frame_pointers()).then_some(NoFramePointers(()))
 }
 
+/// The frames of stacks, while one dump is written: tasks that wait alike have the
+/// same stack, and it is looked up once.
+#[derive(Default)]
+pub(crate) struct Resolver(HashMap<Arc<[usize]>, Arc<[Frame]>>);
+
+impl Resolver {
+    /// The frames of the stack on which the task waits, the leaf first; none: it was
+    /// not noted, or nothing of the program's own is in it.
+    pub(crate) fn of(&mut self, task: &TaskInfo) -> &[Frame] {
+        let Some(stack) = &task.stack else { return &[] };
+        let found = self.0.entry(stack.clone());
+        found.or_insert_with_key(|stack| resolve(stack).into())
+    }
+}
+
 /// The frames of a stack, the leaf first: without what notes the stack and what
 /// polls the task.
-pub(crate) fn resolve(stack: &[usize]) -> Vec<Symbol> {
+fn resolve(stack: &[usize]) -> Vec<Frame> {
     let looked_up = || stack.iter().flat_map(|&at| look_up(at).to_vec()).collect();
     trimmed(block_in_place(looked_up))
 }
 
-fn look_up(address: usize) -> Arc<[Symbol]> {
+fn look_up(address: usize) -> Arc<[Frame]> {
     // A panic inside leaves at most an address unknown.
     let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(symbols) = known().get_or_insert_default().get(&address) {
@@ -89,15 +101,16 @@ fn look_up(address: usize) -> Arc<[Symbol]> {
     let call = std::ptr::without_provenance_mut(address - 1);
     backtrace::resolve(call, |symbol| {
         let name = symbol.name().map(|name| format!("{name:#}"));
-        symbols.push(Symbol {
+        symbols.push(Frame {
+            address,
             function: name.unwrap_or_else(|| format!("{address:#x}")),
             file: symbol
                 .filename()
-                .map_or_else(|| "?".to_owned(), |file| file.display().to_string()),
+                .map_or(Cow::Borrowed("?"), |file| file.display().to_string().into()),
             line: symbol.lineno().unwrap_or(0),
         });
     });
-    let symbols: Arc<[Symbol]> = symbols.into();
+    let symbols: Arc<[Frame]> = symbols.into();
     known()
         .get_or_insert_default()
         .insert(address, symbols.clone());
@@ -110,7 +123,7 @@ fn is_runtime(function: &str) -> bool {
     name.starts_with("gmp_executor::")
 }
 
-fn trimmed(mut frames: Vec<Symbol>) -> Vec<Symbol> {
+fn trimmed(mut frames: Vec<Frame>) -> Vec<Frame> {
     let first = frames.iter().position(|frame| !is_runtime(&frame.function));
     frames.drain(..first.unwrap_or(0));
     if let Some(end) = frames.iter().position(|frame| is_runtime(&frame.function)) {
@@ -121,14 +134,17 @@ fn trimmed(mut frames: Vec<Symbol>) -> Vec<Symbol> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Symbol, trimmed};
+    use gmp_executor::{Builder, snapshot};
+
+    use super::{Frame, Resolver, trimmed};
 
     #[test]
     fn both_ends_of_a_stack_belong_to_the_runtime() {
-        let frames = |names: &[&str]| -> Vec<Symbol> {
-            let frame = |name: &&str| Symbol {
+        let frames = |names: &[&str]| -> Vec<Frame> {
+            let frame = |name: &&str| Frame {
+                address: 1,
                 function: (*name).to_owned(),
-                file: "a.rs".to_owned(),
+                file: "a.rs".into(),
                 line: 1,
             };
             names.iter().map(frame).collect()
@@ -149,5 +165,24 @@ mod tests {
             ]
         );
         assert!(trimmed(Vec::new()).is_empty());
+    }
+
+    /// However many tasks wait on it.
+    #[test]
+    fn a_stack_is_looked_up_once() {
+        let runtime = Builder::new().procs(1).build().expect("a runtime");
+        let task = runtime.spawn(std::future::pending::<()>());
+        let mut info = snapshot::tasks(runtime.handle()).remove(0);
+        task.abort();
+        let mut resolver = Resolver::default();
+        info.stack = None;
+        assert!(resolver.of(&info).is_empty());
+        for _ in 0..3 {
+            info.stack = Some([1, 2].into());
+            resolver.of(&info);
+        }
+        info.stack = Some([1, 3].into());
+        resolver.of(&info);
+        assert_eq!(resolver.0.len(), 2);
     }
 }

@@ -7,30 +7,22 @@ use std::fmt::Write;
 
 use gmp_executor::snapshot::TaskInfo;
 
-use crate::frames;
+use crate::frames::{self, Frame};
 use crate::labels::Labels;
-use crate::symbols::{self, Symbol};
+use crate::symbols::Resolver;
 
 /// One task: header, its stack or where it waits, who created it.
-pub(crate) fn block(task: &TaskInfo) -> String {
+pub(crate) fn block(task: &TaskInfo, resolver: &mut Resolver) -> String {
     let mut text = header(task);
     text.push('\n');
-    let stack = task
-        .stack
-        .as_deref()
-        .map_or_else(Vec::new, symbols::resolve);
-    for Symbol {
-        function,
-        file,
-        line,
-    } in &stack
-    {
+    for frame in frames::stack(task, resolver) {
+        let Frame {
+            function,
+            file,
+            line,
+            ..
+        } = frame;
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{function}(...)\n\t{file}:{line} +0x0");
-    }
-    if stack.is_empty() {
-        let at = frames::place(task);
-        let (function, file, line) = (frames::function(task), at.file(), at.line());
         let _ = writeln!(text, "{function}(...)\n\t{file}:{line} +0x0");
     }
     text.push_str(&creator(task));
@@ -54,6 +46,8 @@ pub(crate) fn creator(task: &TaskInfo) -> String {
 
 /// Tasks with an empty line between each two.
 pub(crate) fn all(tasks: &[TaskInfo]) -> String {
+    let mut resolver = Resolver::default();
+    let block = |task| block(task, &mut resolver);
     tasks.iter().map(block).collect::<Vec<_>>().join("\n")
 }
 

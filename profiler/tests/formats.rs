@@ -1,6 +1,5 @@
 //! Each form of a snapshot is read back by the rules of the tools that take it.
 
-use std::collections::HashMap;
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,6 +8,8 @@ use gmp_profiler::{Profile, Status};
 
 #[path = "support/dumps.rs"]
 mod dumps;
+#[path = "support/pprof.rs"]
+mod pprof;
 
 /// A runtime with parked tasks of three kinds, and its tasks.
 fn zoo() -> (Runtime, Profile) {
@@ -118,103 +119,25 @@ fn a_flame_graph_is_an_svg_with_the_states() {
     assert!(svg.contains("[sleep]"), "{svg}");
 }
 
-/// The fields of a protobuf message: a number or bytes each.
-#[derive(Debug)]
-enum Field<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-}
-
-fn varint(bytes: &mut &[u8]) -> u64 {
-    let mut value = 0;
-    for shift in (0..).step_by(7) {
-        let (&byte, rest) = bytes.split_first().expect("a whole number");
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            break;
-        }
-    }
-    value
-}
-
-fn fields(mut bytes: &[u8]) -> Vec<(u64, Field<'_>)> {
-    let mut found = Vec::new();
-    while !bytes.is_empty() {
-        let key = varint(&mut bytes);
-        let field = match key & 7 {
-            0 => Field::Number(varint(&mut bytes)),
-            2 => {
-                let len = usize::try_from(varint(&mut bytes)).expect("a length");
-                let (field, rest) = bytes.split_at(len);
-                bytes = rest;
-                Field::Bytes(field)
-            }
-            other => panic!("wire type {other}"),
-        };
-        found.push((key >> 3, field));
-    }
-    found
-}
-
-fn messages<'a>(fields: &'a [(u64, Field<'a>)], number: u64) -> impl Iterator<Item = &'a [u8]> {
-    fields.iter().filter_map(move |(n, field)| match field {
-        Field::Bytes(bytes) if *n == number => Some(*bytes),
-        _ => None,
-    })
-}
-
-fn number(fields: &[(u64, Field<'_>)], wanted: u64) -> u64 {
-    let found = fields.iter().find_map(|(n, field)| match field {
-        Field::Number(value) if *n == wanted => Some(*value),
-        _ => None,
-    });
-    found.unwrap_or(0)
-}
-
 #[test]
 fn a_profile_names_every_task_by_valid_numbers() {
     let (_rt, tasks) = zoo();
-    let bytes = tasks.to_pprof();
-    let profile = fields(&bytes);
-    let strings: Vec<&str> = messages(&profile, 6)
-        .map(|text| std::str::from_utf8(text).expect("text"))
-        .collect();
-    assert_eq!(strings[0], "");
-    let text = |index: u64| strings[usize::try_from(index).expect("an index")];
-    let types: Vec<&str> = messages(&profile, 1)
-        .map(|kind| text(number(&fields(kind), 1)))
-        .collect();
-    assert_eq!(types, ["goroutine", "wait", "space"]);
-    assert_eq!(text(number(&profile, 14)), "goroutine");
-
-    let functions: HashMap<u64, &str> = messages(&profile, 5)
-        .map(fields)
-        .map(|function| (number(&function, 1), text(number(&function, 2))))
-        .collect();
-    let locations: HashMap<u64, &str> = messages(&profile, 4)
-        .map(|location| {
-            let location = fields(location);
-            assert_eq!(number(&location, 2), 1, "the one mapping");
-            let line = fields(messages(&location, 4).next().expect("a line"));
-            assert_ne!(number(&line, 2), 0);
-            (number(&location, 1), functions[&number(&line, 1)])
-        })
-        .collect();
+    let profile = pprof::read(&tasks.to_pprof());
+    assert_eq!(profile.types, ["goroutine", "wait", "space"]);
+    assert_eq!(profile.default, "goroutine");
     let mut total = 0;
-    for sample in messages(&profile, 2) {
-        let sample = fields(sample);
-        let mut stack = messages(&sample, 1).next().expect("a stack");
-        let mut names = Vec::new();
-        while !stack.is_empty() {
-            names.push(locations[&varint(&mut stack)]);
-        }
-        assert_eq!(names.len(), 2);
-        assert!(names[1].starts_with("created by "), "{names:?}");
-        let mut values = messages(&sample, 2).next().expect("values");
-        total += varint(&mut values);
-        let (_wait, bytes) = (varint(&mut values), varint(&mut values));
-        assert!(bytes > 0 && values.is_empty());
+    for sample in profile.samples {
+        let [leaf, creator] = &sample.frames[..] else {
+            panic!("a leaf and a creator: {sample:?}");
+        };
+        assert!(creator.function.starts_with("created by "), "{sample:?}");
+        assert!(leaf.file.ends_with("formats.rs"), "{sample:?}");
+        assert!(leaf.line != 0 && creator.line != 0, "{sample:?}");
+        let [count, _wait, bytes] = sample.values[..] else {
+            panic!("three values: {sample:?}");
+        };
+        assert!(bytes > 0);
+        total += count;
     }
     assert_eq!(total, 8);
 }

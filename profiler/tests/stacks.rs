@@ -11,6 +11,8 @@ use gmp_profiler::{Profile, Status, park_stacks};
 
 #[path = "support/dumps.rs"]
 mod dumps;
+#[path = "support/pprof.rs"]
+mod pprof;
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -48,6 +50,13 @@ async fn outer() {
     middle().await; // at: outer
 }
 
+/// The line of this file that is marked with the name.
+fn line_of(name: &str) -> usize {
+    let mut lines = include_str!("stacks.rs").lines();
+    let marked = lines.position(|line| line.ends_with(&format!("// at: {name}")));
+    marked.expect("a mark") + 1
+}
+
 #[test]
 fn a_stack_names_the_functions_from_the_leaf_to_the_task() {
     let (_one, has) = switch(true);
@@ -65,9 +74,7 @@ fn a_stack_names_the_functions_from_the_leaf_to_the_task() {
     }
     // Names need more debug information than lines do.
     let at = |name: &str| {
-        let mut lines = include_str!("stacks.rs").lines();
-        let marked = lines.position(|line| line.ends_with(&format!("// at: {name}")));
-        let wanted = format!("tests/stacks.rs:{} ", marked.expect("a mark") + 1);
+        let wanted = format!("tests/stacks.rs:{} ", line_of(name));
         let found = text.lines().position(|line| line.contains(&wanted));
         found.unwrap_or_else(|| panic!("no {name} in {text}"))
     };
@@ -77,6 +84,169 @@ fn a_stack_names_the_functions_from_the_leaf_to_the_task() {
     );
     let runtime = |f: &String| f.contains("gmp_executor") || f.contains("panicking");
     assert!(!block.functions.iter().any(runtime), "{text}");
+}
+
+/// Three tasks on one stack and one on another, whose waits are at the same place.
+fn four(rt: &Runtime) -> Profile {
+    (0..3).for_each(|_| drop(rt.spawn(outer())));
+    drop(rt.spawn(inner()));
+    settled(rt)
+}
+
+/// The functions of this file, by their marks, in the order of the lines found.
+fn marks(lines: impl Iterator<Item = u64>) -> Vec<&'static str> {
+    let marks = ["inner", "middle", "outer"];
+    lines
+        .filter_map(|line| marks.into_iter().find(|mark| line_of(mark) as u64 == line))
+        .collect()
+}
+
+const WHOLE: [&str; 3] = ["inner", "middle", "outer"];
+
+#[test]
+fn groups_have_the_whole_stack() {
+    let (_one, has) = switch(true);
+    let rt = runtime();
+    let tasks = four(&rt);
+    let grouped = gmp_profiler::Grouped::of(rt.handle());
+    for text in [tasks.to_text(1), grouped.to_text()] {
+        let blocks: Vec<&str> = text
+            .split("\n\n")
+            .filter(|block| !block.is_empty())
+            .collect();
+        assert_eq!(blocks.len(), 2, "{text}");
+        assert!(blocks[0].contains("\n3 @ 0x"), "{text}");
+        assert!(blocks[1].starts_with("1 @ 0x"), "{text}");
+        let stack = |block: &str| {
+            let lines = block.lines().filter(|line| line.starts_with("#\t"));
+            let lines =
+                lines.filter_map(|line| line.split_once("tests/stacks.rs:")?.1.parse().ok());
+            marks(lines)
+        };
+        assert_eq!(stack(blocks[0]), if has { &WHOLE[..] } else { &WHOLE[..1] });
+        assert_eq!(stack(blocks[1]), WHOLE[..1]);
+        for block in blocks {
+            let named = block.lines().filter(|line| line.starts_with("#\t")).count();
+            let counts = block
+                .lines()
+                .find(|line| line.contains(" @ "))
+                .expect("a count");
+            assert_eq!(counts.matches(" 0x").count(), named, "{block}");
+        }
+    }
+}
+
+#[test]
+fn a_profile_has_the_whole_stack() {
+    let (_one, has) = switch(true);
+    let rt = runtime();
+    four(&rt);
+    let grouped = gmp_profiler::Grouped::of(rt.handle());
+    let profile = pprof::read(&grouped.to_pprof());
+    assert_eq!(profile.default, "goroutine");
+    let samples = profile.samples;
+    assert!(
+        samples
+            .iter()
+            .all(|s| s.values.len() == profile.types.len())
+    );
+    let of = |count| samples.iter().find(|sample| sample.values[0] == count);
+    let (three, one) = (of(3).expect("three alike"), of(1).expect("one"));
+    let lines = |sample: &pprof::Sample| {
+        let own = |frame: &&pprof::Frame| frame.file.ends_with("tests/stacks.rs");
+        marks(sample.frames.iter().filter(own).map(|frame| frame.line))
+    };
+    assert_eq!(lines(three), if has { &WHOLE[..] } else { &WHOLE[..1] });
+    assert_eq!(lines(one), WHOLE[..1]);
+    let creator = three.frames.last().expect("frames");
+    assert_eq!(creator.function, "created by stacks::outer");
+    // Functions that have no name of their own are told apart.
+    let mut names: Vec<&str> = three.frames.iter().map(|f| f.function.as_str()).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "{names:?}");
+}
+
+#[test]
+fn folded_lines_have_the_whole_stack_root_first() {
+    let (_one, has) = switch(true);
+    let rt = runtime();
+    let folded = four(&rt).to_folded();
+    let three = folded
+        .lines()
+        .find(|line| line.ends_with(" 3"))
+        .expect("three alike");
+    let frames: Vec<&str> = three.split(';').collect();
+    assert!(
+        frames[0].starts_with("created by stacks::outer ("),
+        "{three}"
+    );
+    let wait = format!("[sleep] profiler/tests/stacks.rs:{} 3", line_of("inner"));
+    assert_eq!(frames.last(), Some(&wait.as_str()));
+    let at = |name: &str| {
+        let unnamed = format!("(stacks.rs:{})", line_of(name));
+        let is = |frame: &&str| frame.contains(name) || frame.ends_with(&unnamed);
+        frames[1..].iter().position(is)
+    };
+    if has {
+        let found = ["outer", "middle", "inner"].map(|name| at(name).expect(three));
+        assert!(found.is_sorted(), "{three}");
+    } else {
+        assert_eq!((frames.len(), at("outer")), (3, Some(0)), "{three}");
+    }
+}
+
+#[cfg(feature = "flamegraph")]
+#[test]
+fn a_flame_graph_has_the_whole_stack() {
+    let (_one, has) = switch(true);
+    let rt = runtime();
+    let tasks = four(&rt);
+    let svg = tasks.to_svg().expect("drawn");
+    // A box for each frame that the folded lines name.
+    let boxes = svg.matches("<title>").count();
+    assert!(boxes > if has { 6 } else { 5 }, "{svg}");
+    assert!(svg.contains("[sleep]"), "{svg}");
+}
+
+#[test]
+fn json_has_the_whole_stack() {
+    let (_one, has) = switch(true);
+    let rt = runtime();
+    let json = four(&rt).to_json();
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let mut found: Vec<Vec<&str>> = Vec::new();
+    for task in json["tasks"].as_array().expect("tasks") {
+        let stack = task["stack"].as_array().expect("a stack");
+        let own = stack.iter().filter(|frame| {
+            assert!(frame["function"].is_string());
+            let file = frame["file"].as_str().expect("a file");
+            file.ends_with("tests/stacks.rs")
+        });
+        found.push(marks(own.filter_map(|frame| frame["line"].as_u64())));
+    }
+    found.sort_by_key(Vec::len);
+    if has {
+        assert_eq!(found[0], WHOLE[..1]);
+        assert!(found[1..].iter().all(|stack| *stack == WHOLE), "{found:?}");
+    } else {
+        assert!(found.iter().all(Vec::is_empty), "{found:?}");
+    }
+}
+
+/// A name is a frame of its own, since no function tells it.
+#[test]
+fn a_named_task_keeps_its_name_below_its_stack() {
+    let (_one, has) = switch(true);
+    let rt = runtime();
+    let named = gmp::task::Builder::new().name("a reader");
+    drop(named.spawn_on(outer(), rt.handle()));
+    let tasks = settled(&rt);
+    let blocks = dumps::read(&tasks.to_text(2));
+    let functions = &blocks[0].functions;
+    assert_eq!(functions.last().map(String::as_str), Some("a reader"));
+    assert_eq!(functions.len() > 1, has, "{functions:?}");
 }
 
 /// A task that waits again without the switch has its leaf alone, and one that has

@@ -7,6 +7,7 @@ use gmp_executor::snapshot::TaskInfo;
 use gmp_executor::{Handle, WaitReason};
 
 use super::Class;
+use crate::symbols::Resolver;
 use crate::{frames, text};
 
 /// A task that is left over.
@@ -81,7 +82,7 @@ impl fmt::Display for Leak {
             task.id,
             frames::state(task),
             frames::function(task),
-            text::block(task)
+            text::block(task, &mut Resolver::default())
         )?;
         match self.class {
             Class::Suspected if task.reason == WaitReason::Join && task.target != 0 => {

@@ -5,7 +5,7 @@
 //! (`RUSTFLAGS="-C force-frame-pointers=yes"`); `zoo snapshot N` times snapshots of N
 //! parked tasks: how long the world stood still, how long all took, and how late a
 //! task was that wakes every millisecond; `zoo soak [SECONDS]` looks for false proofs
-//! under a mixed load; `zoo stay` keeps the tasks of
+//! under a mixed load; `zoo parkcost` prints what a park costs with stacks off and on; `zoo stay` keeps the tasks of
 //! `states` until its input ends: `kill -QUIT` shows them.
 
 use std::io::Write;
@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 use gmp::task::JoinHandle;
 use gmp_profiler::Profile;
+#[path = "zoo/parkcost.rs"]
+mod parkcost;
 #[path = "zoo/soak.rs"]
 mod soak;
 #[path = "zoo/states.rs"]
@@ -39,10 +41,13 @@ async fn main() -> std::io::Result<()> {
         }
         ["nested"] => nested("text").await,
         ["nested", form] => nested(form).await,
+        ["parkcost"] => gmp::task::spawn_blocking(parkcost::parkcost)
+            .await
+            .map_err(std::io::Error::other)?,
         ["stay"] => stay().await,
         _ => panic!(
             "usage: zoo states [FORM] | zoo snapshot N | zoo soak [SECONDS] | zoo nested [FORM] | \
-             zoo stay; forms: text, groups, json, folded, pprof, svg"
+             zoo parkcost | zoo stay; forms: text, groups, json, folded, pprof, svg"
         ),
     }
 }

@@ -46,10 +46,12 @@
 //! A channel needs no runtime: it wakes whatever waits, a thread in
 //! [`block_on`](crate::block_on) too.
 
+mod closing;
 mod errors;
 mod many;
 mod permit;
 mod receiver;
+mod reserve;
 mod sender;
 mod state;
 mod timed;
@@ -58,10 +60,12 @@ mod weak;
 use std::panic::Location;
 use std::sync::Arc;
 
+pub use self::closing::Closing;
 pub use self::errors::{RecvError, SendError, SendTimeoutError, TryRecvError, TrySendError};
 pub use self::many::ReceivingMany;
-pub use self::permit::{Permit, Reserving};
+pub use self::permit::{OwnedPermit, Permit, PermitIterator};
 pub use self::receiver::{Receiver, Receiving};
+pub use self::reserve::{Reserving, ReservingMany, ReservingOwned};
 pub use self::sender::{Sender, Sending};
 pub use self::timed::SendingTimed;
 pub use self::weak::WeakSender;

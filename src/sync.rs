@@ -18,7 +18,7 @@ mod once_cell;
 pub mod oneshot;
 mod rwlock;
 mod semaphore;
-mod wait;
+pub(crate) mod wait;
 mod wait_group;
 pub(crate) mod waiters;
 pub mod watch;

@@ -2,6 +2,8 @@
 
 #[path = "chan/cancel.rs"]
 mod cancel;
+#[path = "chan/closing.rs"]
+mod closing;
 #[path = "support/dice.rs"]
 mod dice;
 #[path = "support/drops.rs"]
@@ -18,6 +20,8 @@ mod on_1_and_4;
 mod permit;
 #[path = "chan/random.rs"]
 mod random;
+#[path = "chan/reserve.rs"]
+mod reserve;
 #[path = "chan/select.rs"]
 mod select;
 #[path = "chan/stream.rs"]

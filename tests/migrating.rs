@@ -23,6 +23,7 @@ mod migrating {
         mod nested;
         mod net;
         mod paused;
+        mod permits;
         mod process;
         mod router;
         mod select;
@@ -65,6 +66,7 @@ mod migrating {
         mod local;
         mod nested;
         mod net;
+        mod permits;
         mod process;
         mod select;
         mod setup;

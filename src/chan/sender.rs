@@ -105,6 +105,17 @@ impl<T> Sender<T> {
         self.channel.is_closed()
     }
 
+    /// Whether both send into the same channel.
+    ///
+    /// ```
+    /// let (tx, _rx) = gmp::chan::bounded::<u32>(1);
+    /// assert!(tx.same_channel(&tx.clone()));
+    /// assert!(!tx.same_channel(&gmp::chan::unbounded().0));
+    /// ```
+    pub fn same_channel(&self, other: &Sender<T>) -> bool {
+        Arc::ptr_eq(&self.channel, &other.channel)
+    }
+
     /// How many values are inside: sent, and not handed to a receiver.
     pub fn len(&self) -> usize {
         self.channel.len()

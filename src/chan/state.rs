@@ -2,8 +2,9 @@
 //!
 //! Invariants, outside the lock:
 //! 1. A receiver waits only if nothing is inside and no sender waits.
-//! 2. A sender, or who wants a permit, waits only if there is no room. Room that
-//!    is kept for a permit is none.
+//! 2. The first that waits to send, or for permits, wants more room than there is.
+//!    Room that is kept for a permit is none. Nobody overtakes it, with however
+//!    small a wish, but to hand a value to a receiver that waits.
 //! 3. Each value is in one place: in the note of a waiting sender, inside, or in
 //!    the note of the receiver that it was handed to.
 //!
@@ -23,7 +24,7 @@ pub(super) type Handed<T> = (u64, T);
 
 #[derive(Debug)]
 pub(super) struct Channel<T> {
-    state: Mutex<State<T>>,
+    pub(super) state: Mutex<State<T>>,
     pub(super) capacity: Option<usize>,
 }
 
@@ -34,7 +35,7 @@ pub(super) struct State<T> {
     /// Handed over once and returned, by number.
     returned: VecDeque<Handed<T>>,
     buffer: VecDeque<T>,
-    /// Room kept for permits.
+    /// Room kept for permits; an unbounded channel keeps no count.
     reserved: usize,
     /// With their values.
     pub(super) sending: Waiters<Offer<T>>,
@@ -46,6 +47,8 @@ pub(super) struct State<T> {
     pub(super) receiving: Waiters<Option<Handed<T>>>,
     handed: u64,
     closed: bool,
+    /// Who waits for that.
+    pub(super) closing: Waiters<()>,
     senders: usize,
     receivers: usize,
 }
@@ -58,11 +61,12 @@ pub(super) struct Offer<T> {
     pub(super) value: Option<T>,
 }
 
-/// Of who waits for a permit.
+/// Of who waits for permits.
 #[derive(Debug)]
 pub(super) struct Want {
     turn: u64,
-    /// Room is kept for it.
+    permits: usize,
+    /// Room is kept for them.
     pub(super) granted: bool,
 }
 
@@ -103,6 +107,7 @@ impl<T> Channel<T> {
             receiving: Waiters::new(),
             handed: 0,
             closed: false,
+            closing: Waiters::new(),
             senders: 1,
             receivers: 1,
         };
@@ -121,7 +126,7 @@ impl<T> Channel<T> {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.lock().closed
+        self.lock().is_closed()
     }
 
     /// Returns whether this call closed it.
@@ -142,6 +147,10 @@ impl<T> State<T> {
         self.returned.len() + self.buffer.len()
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     pub(super) fn senders(&mut self) -> &mut usize {
         &mut self.senders
     }
@@ -160,7 +169,8 @@ impl<T> State<T> {
             self.handed += 1;
             return Sent::Done(waker);
         }
-        if self.has_room() {
+        // One that wants much waits though there is some room, and goes first.
+        if self.has_room() && self.reserving.is_empty() {
             self.buffer.push_back(value);
             return Sent::Done(None);
         }
@@ -172,20 +182,38 @@ impl<T> State<T> {
         self.len() + self.reserved < self.room
     }
 
-    /// Whether a permit may be had; a rendezvous has one.
-    fn has_room_for_permit(&self) -> bool {
-        self.len() + self.reserved < self.room.max(1)
+    /// How many permits there ever are; a rendezvous has one.
+    pub(super) fn most_permits(&self) -> usize {
+        self.room.max(1)
     }
 
-    /// Keeps room for a value, without waiting.
-    pub(super) fn reserve(&mut self) -> Sent<()> {
+    fn has_room_for(&self, permits: usize) -> bool {
+        let used = self.len() + self.reserved;
+        permits <= self.most_permits().saturating_sub(used)
+    }
+
+    fn keep(&mut self, permits: usize) {
+        if self.room < usize::MAX {
+            self.reserved += permits;
+        }
+    }
+
+    fn free(&mut self, permits: usize) {
+        if self.room < usize::MAX {
+            self.reserved -= permits;
+        }
+    }
+
+    /// Keeps room for so many values, without waiting.
+    pub(super) fn reserve(&mut self, permits: usize) -> Sent<()> {
         if self.closed {
             return Sent::Closed(());
         }
-        if !self.has_room_for_permit() {
+        let overtakes = !self.reserving.is_empty() && permits > 0;
+        if overtakes || !self.has_room_for(permits) {
             return Sent::Full(());
         }
-        self.reserved += 1;
+        self.keep(permits);
         Sent::Done(None)
     }
 
@@ -200,10 +228,11 @@ impl<T> State<T> {
     }
 
     /// A place in the queue for permits.
-    pub(super) fn wait_for_room(&mut self, waker: &Waker) -> Key {
+    pub(super) fn wait_for_room(&mut self, waker: &Waker, permits: usize) -> Key {
         self.turns += 1;
         let want = Want {
             turn: self.turns,
+            permits,
             granted: false,
         };
         self.reserving.push(Some(waker), want)
@@ -212,7 +241,7 @@ impl<T> State<T> {
     /// Sends into room that was kept. The second waker is of who gets the room, if
     /// the value did not need it.
     pub(super) fn send_reserved(&mut self, value: T) -> (Sent<T>, Option<Waker>) {
-        self.reserved -= 1;
+        self.free(1);
         if self.closed {
             return (Sent::Closed(value), None);
         }
@@ -224,10 +253,19 @@ impl<T> State<T> {
     }
 
     /// Room that was kept is free.
-    #[must_use = "the next one waits for room"]
-    pub(super) fn give_up_room(&mut self) -> Option<Waker> {
-        self.reserved -= 1;
-        self.admit()
+    pub(super) fn give_up_room(&mut self, permits: usize) -> Wakers {
+        self.free(permits);
+        self.admit_all()
+    }
+
+    /// Ends the wait for permits of one that goes away.
+    pub(super) fn stop_waiting_for_room(&mut self, key: Key) -> (Wakers, impl Sized + use<T>) {
+        let removed = self.reserving.remove(key);
+        if removed.note.granted {
+            self.free(removed.note.permits);
+        }
+        // One that wanted much may have stood before others that want less.
+        (self.admit_all(), removed)
     }
 
     /// Receives without waiting: from inside, or from the hands of a sender.
@@ -250,17 +288,20 @@ impl<T> State<T> {
         Found::Empty
     }
 
-    /// Gives room, if there is some, to whoever has waited longest for it: keeps it
-    /// for a permit, or lets a sender's value in.
+    /// Gives room, if there is enough, to whoever has waited longest for it: keeps
+    /// it for permits, or lets a sender's value in. Once for each value's room that
+    /// comes free is enough: the first wanted more than there was.
     fn admit(&mut self) -> Option<Waker> {
-        let turn = |want: Option<&Want>| want.map_or(u64::MAX, |want| want.turn);
         let sender = self.sending.front().map_or(u64::MAX, |offer| offer.turn);
         // At a rendezvous there is room for a permit and for no sender.
-        let permit = turn(self.reserving.front()) < sender || self.room == 0;
-        if permit && self.has_room_for_permit() {
+        let first = |want: &&Want| want.turn < sender || self.room == 0;
+        if let Some(permits) = self.reserving.front().filter(first).map(|w| w.permits) {
+            if !self.has_room_for(permits) {
+                return None;
+            }
+            self.keep(permits);
             let (want, waker) = self.reserving.pop()?;
             want.granted = true;
-            self.reserved += 1;
             return waker;
         }
         if !self.has_room() {
@@ -269,6 +310,16 @@ impl<T> State<T> {
         let (value, waker) = self.take_from_sender()?;
         self.buffer.push_back(value);
         waker
+    }
+
+    /// Gives room to as many as there is room for.
+    fn admit_all(&mut self) -> Wakers {
+        let mut wakers = Wakers::default();
+        // Whoever waits in a queue has a waker.
+        while let Some(waker) = self.admit() {
+            wakers.add(Some(waker));
+        }
+        wakers
     }
 
     fn take_from_sender(&mut self) -> Option<(T, Option<Waker>)> {
@@ -304,6 +355,7 @@ impl<T> State<T> {
         let mut wakers = self.receiving.pop_all();
         wakers.append(self.sending.pop_all());
         wakers.append(self.reserving.pop_all());
+        wakers.append(self.closing.pop_all());
         wakers
     }
 

@@ -12,7 +12,7 @@ use super::waiters::{Key, Waiters, Wakers, lock};
 
 /// Where the waiter stands when it looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// It has just come.
     New,
     /// It is in the queue.
@@ -25,13 +25,13 @@ pub(super) enum Seen {
 ///
 /// `look` is asked under the lock, at each poll. What it finds ends the wait; the
 /// wakers that come with it are woken after the lock.
-pub(super) struct Wait<'a, S, F> {
-    pub(super) state: &'a Mutex<S>,
-    pub(super) queue: fn(&mut S) -> &mut Waiters<()>,
-    pub(super) look: F,
-    pub(super) reason: WaitReason,
-    pub(super) location: &'static Location<'static>,
-    pub(super) place: Option<Key>,
+pub(crate) struct Wait<'a, S, F> {
+    pub(crate) state: &'a Mutex<S>,
+    pub(crate) queue: fn(&mut S) -> &mut Waiters<()>,
+    pub(crate) look: F,
+    pub(crate) reason: WaitReason,
+    pub(crate) location: &'static Location<'static>,
+    pub(crate) place: Option<Key>,
 }
 
 // The closure is only called, never polled.

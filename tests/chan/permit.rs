@@ -12,7 +12,7 @@ use crate::on_1_and_4;
 use crate::random::Waiting;
 
 #[track_caller]
-fn ready<T>(step: Poll<T>) -> T {
+pub(crate) fn ready<T>(step: Poll<T>) -> T {
     match step {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("it waits"),

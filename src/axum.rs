@@ -31,6 +31,8 @@
 
 mod connect_info;
 mod keep_alive;
+#[cfg(feature = "tls")]
+mod peer;
 #[cfg(feature = "ws")]
 pub mod ws;
 

@@ -5,6 +5,7 @@
 //! connection, and dumps tell who waits for whom. The server owns its connections:
 //! when its future ends or is dropped, none is left behind.
 
+mod annotated;
 mod connection;
 mod crowd;
 mod farewell;
@@ -23,12 +24,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ::hyper::body::{Body, Incoming};
+use ::hyper::http::Extensions;
 use ::hyper::service::Service;
 use ::hyper::{Request, Response};
 use futures::future::{BoxFuture, Either, select};
 use hyper_util::server::conn::auto;
 use rustix::io::Errno;
 
+use self::annotated::Annotated;
 use self::crowd::Crowd;
 use self::farewell::Farewell;
 use self::greeting::Greeting;
@@ -367,7 +370,13 @@ impl<L: Listener, M> Start<L, M> {
                     None => continue,
                 },
             };
-            let service = self.make_service.make(IncomingStream::new(addr.clone()));
+            let mut extensions = Extensions::new();
+            L::annotate(&io, &mut extensions);
+            let stream = IncomingStream::new(addr.clone(), extensions.clone());
+            let service = Annotated {
+                service: self.make_service.make(stream),
+                extensions,
+            };
             let ticket = crowd.0.enter();
             let id = ticket.id();
             let io = Greeting::new(Farewell::new(io), patience);

@@ -4,6 +4,7 @@
 //! rustls needs a provider of cryptography, and this crate chooses none: depend on
 //! rustls 0.23 with one of its features `ring` and `aws_lc_rs`, or give the
 //! builders of the configurations a provider. [`rustls`] here is the same crate.
+//! Clients that have to show a certificate: [`Peer`].
 //!
 //! A self-signed certificate, a server and a client (with the feature
 //! `hyper-client`):
@@ -50,6 +51,7 @@
 mod client;
 mod handshake;
 mod listener;
+mod peer;
 
 use std::time::Duration;
 
@@ -58,6 +60,7 @@ pub use futures_rustls::rustls;
 pub use self::client::{HttpsConnector, HttpsStream};
 pub use self::handshake::{Handshakes, TlsStream};
 pub use self::listener::TlsListener;
+pub use self::peer::Peer;
 
 /// For a handshake, if nobody says otherwise. Go's client waits as long.
 const PATIENCE: Duration = Duration::from_secs(10);

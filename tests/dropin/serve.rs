@@ -3,7 +3,7 @@
 mod faults;
 mod stop;
 
-pub(crate) use faults::failing;
+pub(crate) use faults::{EMFILE, failing};
 
 use std::pin::pin;
 use std::sync::Arc;

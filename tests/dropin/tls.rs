@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use tower_service::Service;
 
-use super::serve::failing;
+use super::serve::{EMFILE, failing};
 use super::*;
 use crate::certificate::configs_for;
 
@@ -362,7 +362,6 @@ fn a_graceful_stop_answers_what_has_begun_over_tls() {
 #[test]
 fn a_shortage_of_descriptors_is_the_listeners_below() {
     on_each(async || {
-        const EMFILE: i32 = 24;
         let (config, client) = configs();
         let (listener, addr) = failing(EMFILE, 3).await;
         let mut listener = TlsListener::new(listener, config);

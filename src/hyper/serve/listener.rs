@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::SocketAddr as UnixAddr;
 
+use ::hyper::http::Extensions;
 use ::hyper::rt::{Read, Write};
 
 use crate::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -54,6 +55,13 @@ pub trait Listener: Send + 'static {
     /// An implementation has to be: the future is dropped when the server is
     /// told to stop.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Self::Addr)>> + Send;
+
+    /// Adds what the extensions of every request on this connection shall have.
+    /// It is called once, before the connection's first byte. Nothing is added by
+    /// itself; a listener around another one asks that.
+    fn annotate(io: &Self::Io, extensions: &mut Extensions) {
+        let _ = (io, extensions);
+    }
 }
 
 /// Connections send small writes at once (`TCP_NODELAY`): hyper gathers what
@@ -83,16 +91,23 @@ impl Listener for UnixListener {
 /// sees it.
 pub struct IncomingStream<L: Listener> {
     addr: L::Addr,
+    extensions: Extensions,
 }
 
 impl<L: Listener> IncomingStream<L> {
-    pub(super) fn new(addr: L::Addr) -> IncomingStream<L> {
-        IncomingStream { addr }
+    pub(super) fn new(addr: L::Addr, extensions: Extensions) -> IncomingStream<L> {
+        IncomingStream { addr, extensions }
     }
 
     /// The peer's address.
     pub fn remote_addr(&self) -> &L::Addr {
         &self.addr
+    }
+
+    /// What every request of the connection will carry: see
+    /// [`Listener::annotate`].
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
     }
 }
 
@@ -100,6 +115,7 @@ impl<L: Listener> fmt::Debug for IncomingStream<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IncomingStream")
             .field("remote_addr", &self.addr)
+            .field("extensions", &self.extensions)
             .finish()
     }
 }

@@ -13,10 +13,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use ::hyper::http::Extensions;
 use ::hyper::rt::{Read, ReadBufCursor, Write};
 use futures_rustls::rustls::ServerConnection;
 use futures_rustls::{Accept, TlsAcceptor, server};
 
+use super::peer::Peer;
 use crate::hyper::Io;
 use crate::time::{Sleep, sleep};
 
@@ -105,6 +107,9 @@ impl Drop for Report {
 /// first read, write or flush; all of them fail if the handshake does.
 pub struct TlsStream<S> {
     state: State<S>,
+    peer: Peer,
+    /// For the requests, the peer among them.
+    extensions: Extensions,
 }
 
 /// Boxed, as is what comes before it: a session is large, and connections move.
@@ -129,14 +134,29 @@ impl<S: Read + Write + Unpin> TlsStream<S> {
         io: S,
         patience: Duration,
         report: Report,
+        mut extensions: Extensions,
     ) -> TlsStream<S> {
+        let peer = Peer::default();
+        extensions.insert(peer.clone());
         TlsStream {
+            peer,
+            extensions,
             state: State::Shaking(Box::new(Shaking {
                 accept: acceptor.accept(Io::new(io)),
                 deadline: sleep(patience),
                 report,
             })),
         }
+    }
+
+    /// What the peer shows in the handshake, to be kept by whoever wants it: it says
+    /// nothing until hands have been shaken.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    pub(super) fn extensions(&self) -> &Extensions {
+        &self.extensions
     }
 
     /// What rustls knows of the session: protocol, name, certificates. `None`
@@ -159,6 +179,7 @@ impl<S: Read + Write + Unpin> TlsStream<S> {
             match result {
                 Ok(stream) => {
                     report.done();
+                    self.peer.has_shown(stream.get_ref().1);
                     self.state = State::Open(Box::new(Io::new(stream)));
                 }
                 Err(error) => {

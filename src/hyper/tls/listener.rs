@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::hyper::http::Extensions;
 use futures_rustls::TlsAcceptor;
 use futures_rustls::rustls::ServerConfig;
 
@@ -19,6 +20,8 @@ use crate::hyper::Listener;
 /// slow at it holds nobody else up. A handshake that fails ends its connection, is
 /// counted ([`handshakes`](Self::handshakes)) and told
 /// ([`on_error`](Self::on_error)).
+///
+/// Every request carries what its peer has shown: see [`Peer`](super::Peer).
 ///
 /// See the [module](super) for an example.
 pub struct TlsListener<L: Listener> {
@@ -91,8 +94,14 @@ where
             Box::new(move |error: &io::Error| on_error(&addr, error)) as Box<_>
         });
         let report = Report::new(self.handshakes.clone(), tell);
-        let stream = TlsStream::new(&self.acceptor, io, self.patience, report);
+        let mut extensions = Extensions::new();
+        L::annotate(&io, &mut extensions);
+        let stream = TlsStream::new(&self.acceptor, io, self.patience, report, extensions);
         Ok((stream, addr))
+    }
+
+    fn annotate(io: &TlsStream<L::Io>, extensions: &mut Extensions) {
+        extensions.extend(io.extensions().clone());
     }
 }
 

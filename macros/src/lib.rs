@@ -49,6 +49,7 @@ use options::Attribute;
 /// | `handoff` | whether a thread that blocks gives its P to another; `bool` |
 /// | `rules` | `"default"`, or `"go117"` for the scheduling rules of that Go release |
 /// | `seed` | start of the scheduler's random sequence; `u64` |
+/// | `panic_policy` | what a task's panic does: `"log"` tells it if nobody awaits the task, and is the default; `"abort"` ends the process, as Go does; `"shutdown"` ends the runtime. It wins over the environment's `GMP_DEBUG=panic=…` |
 /// | `sigquit` | what the signal `SIGQUIT` does: `"exit"` writes every task to stderr and ends the process with status 2, as Go does, and is the default; `"dump"` goes on; `"off"` leaves the signal alone. The environment's `GMP_SIGQUIT` wins |
 /// | `crate` | path under which `gmp` is known, as a string: `crate = "my_crate::gmp"` |
 ///

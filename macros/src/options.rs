@@ -72,26 +72,57 @@ enum Kind {
     Number,
     Text,
     Flag,
-    /// The name of a set of scheduling rules.
-    Rules,
-    /// What the signal `SIGQUIT` does.
-    SigQuit,
+    /// One of a few words.
+    Word(&'static Words),
     /// A path in a string.
     Crate,
 }
 
+/// An enumeration whose variants are chosen by words in strings.
+#[derive(Debug)]
+struct Words {
+    /// The module and the name of the enumeration, below `gmp`.
+    path: [&'static str; 2],
+    /// Each word and its variant.
+    words: &'static [(&'static str, &'static str)],
+    /// A value to show in a message, as it is written.
+    example: &'static str,
+}
+
+/// Sets of scheduling rules.
+const RULES: Words = Words {
+    path: ["runtime", "Rules"],
+    words: &[("default", "Default"), ("go117", "Go117")],
+    example: "\"go117\"",
+};
+
+/// What a task's panic does.
+const PANIC_POLICY: Words = Words {
+    path: ["runtime", "PanicPolicy"],
+    words: &[("log", "Log"), ("abort", "Abort"), ("shutdown", "Shutdown")],
+    example: "\"abort\"",
+};
+
+/// What the signal `SIGQUIT` does.
+const SIGQUIT: Words = Words {
+    path: ["profiler", "SigQuit"],
+    words: &[("off", "Off"), ("dump", "Dump"), ("exit", "Exit")],
+    example: "\"dump\"",
+};
+
 /// Every key, in the order in which messages list them.
-const KEYS: [(&str, Kind); 11] = [
+const KEYS: [(&str, Kind); 12] = [
     ("procs", Kind::Count),
     ("max_threads", Kind::Number),
     ("thread_name", Kind::Text),
     ("thread_stack_size", Kind::Number),
     ("handoff", Kind::Flag),
-    ("rules", Kind::Rules),
+    ("rules", Kind::Word(&RULES)),
     ("seed", Kind::Number),
+    ("panic_policy", Kind::Word(&PANIC_POLICY)),
     ("leak_check", Kind::Flag),
     ("virtual_time", Kind::Flag),
-    ("sigquit", Kind::SigQuit),
+    ("sigquit", Kind::Word(&SIGQUIT)),
     ("crate", Kind::Crate),
 ];
 
@@ -135,7 +166,7 @@ impl Options {
                 Value::Crate(path) => krate = Some(path),
                 Value::Expr(value) if key == "leak_check" => leak_check = quote!(#value),
                 Value::Expr(value) if key == "virtual_time" => virtual_time = quote!(#value),
-                Value::SigQuit(value) => sigquit = Some(value),
+                value @ Value::Word { .. } if key == "sigquit" => sigquit = Some(value),
                 value => {
                     has_procs |= key == "procs";
                     knobs.push((key, value));
@@ -150,14 +181,10 @@ impl Options {
         }
         for (key, value) in knobs {
             let knob = Ident::new(&key.to_string(), generated_at(key.span()));
-            let value = match value {
-                Value::Expr(expr) => quote!(#expr),
-                Value::Rules(variant) => quote!(#krate::runtime::Rules::#variant),
-                Value::Crate(_) | Value::SigQuit(_) => continue,
-            };
+            let value = value.below(&krate);
             builder.extend(quote!(.#knob(#value)));
         }
-        let sigquit = sigquit.map(|variant| quote!(#krate::profiler::SigQuit::#variant));
+        let sigquit = sigquit.map(|value| value.below(&krate));
         Self {
             krate,
             builder,
@@ -171,9 +198,51 @@ impl Options {
 /// A value that fits its key.
 enum Value {
     Expr(Expr),
-    Rules(Ident),
-    SigQuit(Ident),
+    /// A variant of an enumeration, whose path stands below `gmp`.
+    Word {
+        path: [Ident; 2],
+        variant: Ident,
+    },
     Crate(Path),
+}
+
+impl Value {
+    fn below(self, krate: &Path) -> TokenStream {
+        match self {
+            Self::Expr(expr) => quote!(#expr),
+            Self::Word {
+                path: [module, name],
+                variant,
+            } => quote!(#krate::#module::#name::#variant),
+            Self::Crate(path) => quote!(#path),
+        }
+    }
+}
+
+impl Words {
+    /// The variant that the word stands for.
+    fn find(&self, word: &syn::LitStr) -> Option<Value> {
+        let value = word.value();
+        let (_, variant) = self.words.iter().find(|(word, _)| value == *word)?;
+        let ident = |name| Ident::new(name, generated_at(word.span()));
+        Some(Value::Word {
+            path: self.path.map(ident),
+            variant: ident(variant),
+        })
+    }
+
+    /// All of them, for a sentence.
+    fn list(&self) -> String {
+        let quoted: Vec<_> = self
+            .words
+            .iter()
+            .map(|(word, _)| format!("{word:?}"))
+            .collect();
+        match quoted.split_last() {
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
+            None => String::new(),
+        }
+    }
 }
 
 struct Reader<'a> {
@@ -269,8 +338,7 @@ impl Kind {
             Self::Number => "42",
             Self::Text => "\"svc\"",
             Self::Flag => "true",
-            Self::Rules => "\"go117\"",
-            Self::SigQuit => "\"dump\"",
+            Self::Word(words) => words.example,
             Self::Crate => "\"my_crate::gmp\"",
         }
     }
@@ -312,29 +380,12 @@ impl Kind {
                 Some(Lit::Bool(_)) | None => Ok(Value::Expr(expr)),
                 Some(_) => refuse("`true` or `false`"),
             },
-            Self::Rules => match literal {
-                Some(Lit::Str(name)) if name.value() == "default" => Ok(Value::Rules(Ident::new(
-                    "Default",
-                    generated_at(name.span()),
-                ))),
-                Some(Lit::Str(name)) if name.value() == "go117" => {
-                    Ok(Value::Rules(Ident::new("Go117", generated_at(name.span()))))
-                }
-                _ => refuse("\"default\" or \"go117\""),
-            },
-            Self::SigQuit => {
-                let variants = [("off", "Off"), ("dump", "Dump"), ("exit", "Exit")];
-                let chosen = match literal {
-                    Some(Lit::Str(name)) => variants
-                        .into_iter()
-                        .find(|(word, _)| name.value() == *word)
-                        .map(|(_, variant)| Ident::new(variant, generated_at(name.span()))),
+            Self::Word(words) => {
+                let found = match literal {
+                    Some(Lit::Str(word)) => words.find(word),
                     _ => None,
                 };
-                match chosen {
-                    Some(variant) => Ok(Value::SigQuit(variant)),
-                    None => refuse("\"off\", \"dump\" or \"exit\""),
-                }
+                found.map_or_else(|| refuse(&words.list()), Ok)
             }
             Self::Crate => match literal {
                 Some(Lit::Str(path)) => match path.parse_with(Path::parse_mod_style) {

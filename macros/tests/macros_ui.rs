@@ -45,6 +45,13 @@ async fn a_panic_reaches_the_test_harness() {
     panic!("the panic of the body");
 }
 
+#[gmp::test(panic_policy = "shutdown")]
+#[should_panic(expected = "the panic of a task")]
+async fn a_task_may_end_its_runtime() {
+    gmp::spawn(async { panic!("the panic of a task") });
+    std::future::pending().await
+}
+
 #[gmp::test(handoff = false, rules = "go117", seed = 7, max_threads = 2 + 6, thread_stack_size = 2 << 20)]
 async fn every_knob_may_be_set() {}
 

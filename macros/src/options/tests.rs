@@ -32,6 +32,9 @@ fn literals_of_the_right_kind_and_all_expressions_pass() {
         ),
         quote!(rules = "default", crate = "gmp"),
         quote!(rules = "go117", crate = "::a::b",),
+        quote!(panic_policy = "log"),
+        quote!(panic_policy = "abort"),
+        quote!(panic_policy = "shutdown"),
         quote!(),
     ];
     for args in values {
@@ -104,6 +107,14 @@ fn a_value_of_the_wrong_kind_is_told_the_right_one() {
             "`rules` takes \"default\" or \"go117\": write `rules = \"go117\"`",
         ),
         (
+            quote!(panic_policy = "ignore"),
+            "`panic_policy` takes \"log\", \"abort\" or \"shutdown\": write `panic_policy = \"abort\"`",
+        ),
+        (
+            quote!(panic_policy = PanicPolicy::Abort),
+            "`panic_policy` takes \"log\", \"abort\" or \"shutdown\": write `panic_policy = \"abort\"`",
+        ),
+        (
             quote!(sigquit = "core"),
             "`sigquit` takes \"off\", \"dump\" or \"exit\": write `sigquit = \"dump\"`",
         ),
@@ -124,7 +135,7 @@ fn a_value_of_the_wrong_kind_is_told_the_right_one() {
 #[test]
 fn a_key_that_may_not_stand_there_is_told_why() {
     let list = "`procs`, `max_threads`, `thread_name`, `thread_stack_size`, `handoff`, `rules`, \
-                `seed`";
+                `seed`, `panic_policy`";
     assert_eq!(
         sentences(Attribute::Main, quote!(proc = 1)),
         [format!(

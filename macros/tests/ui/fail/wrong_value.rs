@@ -6,6 +6,8 @@
     handoff = "yes",
     rules = "go1.17",
     seed = 'x',
+    panic_policy = "ignore",
+    sigquit = "core",
     crate = gmp
 )]
 async fn main() {}

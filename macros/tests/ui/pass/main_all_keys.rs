@@ -14,6 +14,8 @@ fn name() -> String {
     handoff = cfg!(unix),
     rules = "default",
     seed = 42,
+    panic_policy = "shutdown",
+    sigquit = "off",
     crate = "gmp",
 )]
 async fn main() {}

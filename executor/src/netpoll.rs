@@ -139,7 +139,9 @@ fn sleep_time(sched: &Sched, until: u64) -> Option<Duration> {
 /// The least time for which the poller sleeps when only a timer is to end it. Zero,
 /// so that a timer fires to the point; but where every short sleep is followed by
 /// several timers at once, each such wake-up costs more than the work that it
-/// finds, and sleeping a little longer collects more of them.
+/// finds, and sleeping a little longer collects more of them. Where a crowd of them
+/// comes at each turn, which takes tens of thousands a second, the sleep grows to
+/// the tick that Tokio's timers always have.
 #[derive(Debug, Default)]
 pub(crate) struct Grain {
     nanos: AtomicU64,
@@ -149,16 +151,18 @@ pub(crate) struct Grain {
 
 impl Grain {
     const FIRST: u64 = 60_000;
-    /// A quarter of Tokio's.
-    const MOST: u64 = 250_000;
     const MANY: u64 = 4;
+    const MOST_FOR_MANY: u64 = 250_000;
+    const CROWD: u64 = 16;
+    const MOST_FOR_CROWD: u64 = 1_000_000;
 
     /// By the poller, before it sleeps: `fired` timers have fired until now.
     fn next(&self, fired: u64) -> u64 {
         let nanos = self.nanos.load(Ordering::Relaxed); // ord: the poller's own, handed on with the role
         let since = fired.saturating_sub(self.fired.load(Ordering::Relaxed)); // ord: as above
         let next = match since {
-            Self::MANY.. => (2 * nanos).clamp(Self::FIRST, Self::MOST),
+            Self::CROWD.. => (2 * nanos).clamp(Self::FIRST, Self::MOST_FOR_CROWD),
+            Self::MANY.. => (2 * nanos).clamp(Self::FIRST, Self::MOST_FOR_MANY),
             2.. => nanos,
             _ => 0,
         };
@@ -179,9 +183,13 @@ mod tests {
         assert_eq!(grain.next(5), 60_000);
         assert_eq!(grain.next(9), 120_000);
         assert_eq!(grain.next(11), 120_000);
-        assert_eq!(grain.next(100), 240_000);
-        assert_eq!(grain.next(200), 250_000);
-        assert_eq!(grain.next(201), 0);
+        assert_eq!(grain.next(15), 240_000);
+        assert_eq!(grain.next(19), 250_000);
+        assert_eq!(grain.next(35), 500_000);
+        assert_eq!(grain.next(100), 1_000_000);
+        assert_eq!(grain.next(200), 1_000_000);
+        assert_eq!(grain.next(204), 250_000);
+        assert_eq!(grain.next(205), 0);
     }
 }
 

@@ -1,16 +1,22 @@
 //! Provable deadlocks, reported in Go's words (R-DEAD-1, T-87).
 
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::Duration;
 
-use gmp::runtime::Builder;
+use gmp::runtime::{Builder, Runtime};
+use gmp::sync::{Barrier, Mutex};
 
 /// Runs the named test of this file in a process of its own, with the report
 /// that ends it switched on.
 fn child(test: &str) -> Output {
+    child_with(test, "deadlock=fatal")
+}
+
+fn child_with(test: &str, debug: &str) -> Output {
     Command::new(std::env::current_exe().expect("this test's file"))
         .args([test, "--exact", "--nocapture"])
-        .env("GMP_DEBUG", "deadlock=fatal")
+        .env("GMP_DEBUG", debug)
         .env("GMP_TEST_CHILD", "1")
         .output()
         .expect("the child runs")
@@ -89,4 +95,215 @@ fn a_join_that_was_given_up_is_no_deadlock() {
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
     assert!(!text.contains("deadlock!"), "{text}");
+}
+
+/// So long a story says nothing: the look for a deadlock comes sooner.
+const QUIET: Duration = Duration::from_millis(600);
+
+fn runtime() -> Runtime {
+    Builder::new().procs(2).build().expect("a runtime")
+}
+
+type Lock = Arc<Mutex<()>>;
+
+fn two_locks() -> (Lock, Lock) {
+    (Lock::default(), Lock::default())
+}
+
+/// Takes the first, and the second when `both` have got so far.
+async fn takes(first: Lock, second: Lock, both: Arc<Barrier>) {
+    let _first = first.lock().await;
+    both.wait().await;
+    let _second = second.lock().await;
+}
+
+/// Two tasks in a circle, which nobody can abort.
+async fn circle(x: &Lock, y: &Lock) {
+    let both = Arc::new(Barrier::new(3));
+    drop(gmp::spawn(takes(x.clone(), y.clone(), both.clone())));
+    drop(gmp::spawn(takes(y.clone(), x.clone(), both.clone())));
+    both.wait().await;
+}
+
+#[track_caller]
+fn is_no_deadlock(test: &str) {
+    let output = child(test);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains("deadlock!"), "{text}");
+}
+
+/// Rule R-DEAD-1.
+#[test]
+fn a_root_behind_a_circle_of_locks_is_a_deadlock() {
+    if is_child() {
+        runtime().block_on(async {
+            let (x, y) = two_locks();
+            circle(&x, &y).await;
+            drop(x.lock().await);
+        });
+        return;
+    }
+    let output = child("a_root_behind_a_circle_of_locks_is_a_deadlock");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let told = text.matches("fatal error: all goroutines are asleep - deadlock!\n");
+    assert_eq!(told.count(), 1, "{text}");
+    assert_eq!(text.matches(" [sync.Mutex.Lock]:\n").count(), 3, "{text}");
+    assert!(
+        text.contains("\n# cycle: 2 goroutines wait for each other\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_root_that_joins_into_a_circle_of_locks_is_a_deadlock() {
+    if is_child() {
+        let joins = runtime().block_on(async {
+            let (x, y) = two_locks();
+            let both = Arc::new(Barrier::new(2));
+            drop(gmp::spawn(takes(x.clone(), y.clone(), both.clone())));
+            gmp::spawn(takes(y, x, both)).await
+        });
+        joins.expect("never ends");
+        return;
+    }
+    let output = child("a_root_that_joins_into_a_circle_of_locks_is_a_deadlock");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("goroutine 1 [join]:"), "{text}");
+}
+
+/// The report comes once, however much goes on beside.
+#[test]
+fn a_warning_comes_once() {
+    if is_child() {
+        let rt = runtime();
+        let busy = rt.handle().clone();
+        std::thread::spawn(move || {
+            for _ in 0..10 {
+                busy.block_on(gmp::time::sleep(Duration::from_millis(200)));
+            }
+            std::process::exit(0);
+        });
+        rt.block_on(async {
+            let (x, y) = two_locks();
+            circle(&x, &y).await;
+            drop(x.lock().await);
+        });
+        return;
+    }
+    let output = child_with("a_warning_comes_once", "deadlock=warn");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    assert_eq!(text.matches("deadlock!").count(), 1, "{text}");
+}
+
+#[test]
+fn a_time_limit_on_a_lock_is_no_deadlock() {
+    if is_child() {
+        runtime().block_on(async {
+            let (x, y) = two_locks();
+            circle(&x, &y).await;
+            let late = gmp::time::timeout(QUIET, x.lock()).await;
+            assert!(late.is_err());
+        });
+        return;
+    }
+    is_no_deadlock("a_time_limit_on_a_lock_is_no_deadlock");
+}
+
+#[test]
+fn a_time_limit_inside_a_circle_is_no_deadlock() {
+    if is_child() {
+        runtime().block_on(async {
+            let (x, y) = two_locks();
+            let both = Arc::new(Barrier::new(2));
+            drop(gmp::spawn(takes(x.clone(), y.clone(), both.clone())));
+            let gives_up = async move {
+                let _first = y.lock().await;
+                both.wait().await;
+                drop(gmp::time::timeout(QUIET, x.lock()).await);
+            };
+            gmp::spawn(gives_up).await.expect("no panic");
+        });
+        return;
+    }
+    is_no_deadlock("a_time_limit_inside_a_circle_is_no_deadlock");
+}
+
+#[test]
+fn a_lock_beside_something_else_is_no_deadlock() {
+    if is_child() {
+        let (tx, rx) = futures::channel::oneshot::channel();
+        let sender = std::thread::spawn(move || {
+            std::thread::sleep(QUIET);
+            tx.send(7)
+        });
+        runtime().block_on(async {
+            let (x, y) = two_locks();
+            circle(&x, &y).await;
+            let either = futures::future::select(rx, Box::pin(x.lock())).await;
+            assert!(matches!(either, futures::future::Either::Left((Ok(7), _))));
+        });
+        sender.join().expect("no panic").expect("sent");
+        return;
+    }
+    is_no_deadlock("a_lock_beside_something_else_is_no_deadlock");
+}
+
+/// Rule R-DEAD-1. A thread has a handle of one task of the circle: to abort it, and to await it.
+#[test]
+fn a_handle_in_a_threads_hands_is_no_deadlock() {
+    if is_child() {
+        for abort in [false, true] {
+            runtime().block_on(async {
+                let (x, y) = two_locks();
+                let both = Arc::new(Barrier::new(3));
+                drop(gmp::spawn(takes(x.clone(), y.clone(), both.clone())));
+                let task = gmp::spawn(takes(y.clone(), x.clone(), both.clone()));
+                let aborts = task.abort_handle();
+                both.wait().await;
+                std::thread::spawn(move || {
+                    std::thread::sleep(QUIET);
+                    match abort {
+                        true => aborts.abort(),
+                        false => task.abort(),
+                    }
+                });
+                drop(y.lock().await);
+            });
+        }
+        return;
+    }
+    is_no_deadlock("a_handle_in_a_threads_hands_is_no_deadlock");
+}
+
+/// Rule R-DEAD-1. Who took the lock waits for it again, and somebody else has the guard.
+#[test]
+fn a_guard_that_was_given_away_is_no_deadlock() {
+    if is_child() {
+        runtime().block_on(async {
+            let lock = Lock::default();
+            let guard = lock.clone().lock_owned().await;
+            std::thread::spawn(move || {
+                std::thread::sleep(QUIET);
+                drop(guard);
+            });
+            drop(lock.lock().await);
+            let guard = lock.clone().lock_owned().await;
+            let (tx, rx) = futures::channel::oneshot::channel::<()>();
+            drop(gmp::spawn(async move {
+                rx.await.unwrap_or_default();
+                drop(guard);
+            }));
+            std::thread::spawn(move || {
+                std::thread::sleep(QUIET);
+                drop(tx);
+            });
+            drop(lock.lock().await);
+        });
+        return;
+    }
+    is_no_deadlock("a_guard_that_was_given_away_is_no_deadlock");
 }

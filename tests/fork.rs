@@ -29,9 +29,17 @@ use gmp::runtime::{Builder, Handle, Runtime};
 use gmp::signal::{SignalKind, unix};
 use gmp::time::sleep;
 
-use forked::fork;
+use forked::{Forked, fork};
 
 const CURE: &str = "build a Runtime in the child";
+
+impl Forked {
+    #[track_caller]
+    fn panicked_with(&self, text: &str) {
+        assert_eq!(self.status, 101, "the child says: {}", self.said);
+        assert!(self.said.contains(text), "the child says: {}", self.said);
+    }
+}
 
 fn runtime(procs: usize) -> Runtime {
     Builder::new().procs(procs).build().expect("a runtime")

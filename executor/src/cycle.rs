@@ -1,11 +1,7 @@
 //! Tasks that wait for each other in a circle: locks and joins whose holder is
 //! known.
 //!
-//! A task is in the graph if exactly one waker of it exists, and that one lies with
-//! a lock or in the join slot of a task of this runtime: then nothing but that lock
-//! or that task can wake it. So each task has one edge at most, and a circle is
-//! found by walking. A leaf that was polled with the waker of something in between,
-//! a `FuturesUnordered` for one, is no edge: what it waits for beside is not known.
+//! Each task has one edge at most (`waits.rs`), and a circle is found by walking.
 //!
 //! Why there is no false one. The tasks are looked at one after the other, twice.
 //! If a lock has the same version both times, its holder held it all the while; a
@@ -18,12 +14,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 
-use crate::g::Header;
-use crate::g::state::WAITING;
 use crate::handle::Handle;
-use crate::held::{self, Sight};
+use crate::held;
 use crate::probe::WaitReason;
 use crate::sched::Sched;
+use crate::waits::{Edges, edges};
 
 /// Tasks of which each waits for the next, and the last for the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,75 +89,9 @@ impl fmt::Display for Link {
     }
 }
 
-/// What one task waits for, as far as it is in the graph.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Wait {
-    reason: WaitReason,
-    location: Option<&'static Location<'static>>,
-    on: On,
-    /// Its address, and that of the task whose waker is in its join slot.
-    address: usize,
-    joiner: usize,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum On {
-    /// The end of the task.
-    Task(u64),
-    /// The lock with this number.
-    Lock(u64),
-}
-
-impl Wait {
-    fn of(header: &Header) -> Option<Wait> {
-        let state = header.state.load();
-        if state.status() != WAITING || state.is_cancelled() || header.refs.counts().0 != 1 {
-            return None;
-        }
-        let (reason, target) = (header.park.reason(), header.park.target());
-        let on = match reason {
-            _ if target == 0 => return None,
-            WaitReason::Join => On::Task(target),
-            WaitReason::MutexLock | WaitReason::RwMutexRLock | WaitReason::RwMutexLock
-                if held::is_direct(target) =>
-            {
-                On::Lock(target)
-            }
-            _ => return None,
-        };
-        Some(Wait {
-            reason,
-            location: header.park.location(),
-            on,
-            address: std::ptr::from_ref(header).addr(),
-            joiner: header.joiner(),
-        })
-    }
-}
-
-/// The edges of this moment, more or less: task to (wait, next, lock's sight).
-type Edges = HashMap<u64, (Wait, u64, Option<Sight>)>;
-
-fn edges(sched: &Sched, wanted: impl Fn(u64) -> bool) -> Edges {
-    let mut waits = HashMap::new();
-    sched.registry.for_each(|header, _| {
-        if let Some(wait) = Wait::of(header).filter(|_| wanted(header.goid)) {
-            waits.insert(header.goid, wait);
-        }
-    });
-    let here = std::ptr::from_ref(sched).addr();
-    let edge = |(&id, &wait): (&u64, &Wait)| match wait.on {
-        On::Task(next) => {
-            // The number may be that of a task of another runtime.
-            let holds = waits.get(&next)?.joiner == wait.address;
-            holds.then_some((id, (wait, next, None)))
-        }
-        On::Lock(number) => {
-            let sight = held::sight(number)?;
-            Some((id, (wait, sight.holder.id_in(here)?, Some(sight))))
-        }
-    };
-    waits.iter().filter_map(edge).collect()
+/// The task that can end the wait of this one.
+fn next(edges: &Edges, id: u64) -> Option<u64> {
+    edges.get(&id)?.next
 }
 
 /// The circles among the edges, each begun by its smallest id, in that order.
@@ -172,20 +101,16 @@ fn circles(edges: &Edges) -> Vec<Vec<u64>> {
     let mut found = Vec::new();
     for &start in edges.keys() {
         let mut at = start;
-        while edges.contains_key(&at) && !seen.contains_key(&at) {
+        while let Some(after) = next(edges, at).filter(|_| !seen.contains_key(&at)) {
             seen.insert(at, start);
-            at = edges[&at].1;
+            at = after;
         }
-        if seen.get(&at) != Some(&start) || !edges.contains_key(&at) {
+        if seen.get(&at) != Some(&start) {
             continue;
         }
         // The walk has come back to a task of its own: the circle begins there.
-        let mut circle = vec![at];
-        let mut next = edges[&at].1;
-        while next != at {
-            circle.push(next);
-            next = edges[&next].1;
-        }
+        let after = |&id: &u64| next(edges, id).filter(|&next| next != at);
+        let mut circle: Vec<u64> = std::iter::successors(Some(at), after).collect();
         let smallest = (0..circle.len()).min_by_key(|&n| circle[n]);
         circle.rotate_left(smallest.unwrap_or(0));
         found.push(circle);
@@ -197,7 +122,10 @@ fn circles(edges: &Edges) -> Vec<Vec<u64>> {
 /// The circles of waiting tasks in the runtime, none of which is a guess; see the
 /// module. Stops nothing: two walks over the parked tasks at most.
 pub fn find(handle: &Handle) -> Vec<Cycle> {
-    let sched = handle.sched();
+    find_in(handle.sched())
+}
+
+pub(crate) fn find_in(sched: &Sched) -> Vec<Cycle> {
     let first = edges(sched, |_| true);
     let suspects = circles(&first);
     if suspects.is_empty() {
@@ -206,23 +134,19 @@ pub fn find(handle: &Handle) -> Vec<Cycle> {
     let second = edges(sched, |id| {
         suspects.iter().any(|circle| circle.contains(&id))
     });
-    let stood = |id: &u64| {
-        first
-            .get(id)
-            .is_some_and(|edge| second.get(id) == Some(edge))
-    };
+    let stood = |id: &u64| first.get(id) == second.get(id);
     let cycle = |circle: Vec<u64>| {
         let link = |id: u64| {
-            let (wait, next, sight) = first[&id];
-            Link {
+            let edge = first.get(&id)?;
+            Some(Link {
                 id,
-                reason: wait.reason,
-                location: wait.location,
-                next,
-                held_since: sight.and_then(|sight| sight.holder.at()),
-            }
+                reason: edge.wait.reason,
+                location: edge.wait.location,
+                next: edge.next?,
+                held_since: edge.sight.and_then(|sight| sight.holder.at()),
+            })
         };
-        let links = circle.into_iter().map(link).collect();
+        let links = circle.into_iter().filter_map(link).collect();
         Cycle { links }
     };
     let suspects = suspects.into_iter();
@@ -242,22 +166,8 @@ pub fn holder(handle: &Handle, number: u64) -> Option<(u64, Option<&'static Loca
 
 #[cfg(test)]
 mod tests {
-    use super::{Edges, On, Wait, circles};
-    use crate::probe::WaitReason;
-
-    fn graph(pairs: &[(u64, u64)]) -> Edges {
-        let edge = |&(id, next): &(u64, u64)| {
-            let wait = Wait {
-                reason: WaitReason::Join,
-                location: None,
-                on: On::Task(next),
-                address: 0,
-                joiner: 0,
-            };
-            (id, (wait, next, None))
-        };
-        pairs.iter().map(edge).collect()
-    }
+    use super::circles;
+    use crate::waits::graph;
 
     #[test]
     fn circles_are_found_once_and_tails_are_not() {

@@ -1,20 +1,26 @@
 //! Provable deadlocks of a `block_on` (R-DEAD-1).
 //!
 //! Go knows every way in which a goroutine can be woken; here a waker may be kept
-//! by any thread of the process. So only what is certain is reported: a task is
-//! stuck if it waits and no waker of it exists, or if its one waker lies in the
-//! join slot of a task that is stuck itself and that nobody else can abort. A
-//! timer, a descriptor, a channel or a foreign thread holds a waker, and then
-//! there is no report. sysmon looks when everything has been quiet for a while.
+//! by any thread of the process. So only what is certain is reported, and there are
+//! two ways to be certain. Either the root waits for a chain of tasks that nobody
+//! else can wake or abort (`chain.rs`), whatever the rest of the process does. Or
+//! nothing in the process is left that could do anything (`silence.rs`): then all
+//! goroutines are asleep in Go's own sense, whatever they wait for. sysmon looks
+//! when everything has been quiet for a while.
 
-use std::collections::HashMap;
+mod chain;
+mod silence;
+
 use std::fmt::Write;
 
+use crate::cycle;
 use crate::g::Header;
-use crate::g::state::WAITING;
-use crate::probe::WaitReason;
 use crate::sched::Sched;
 use crate::sync::{Ordering, lock};
+
+use self::silence::Silence;
+
+pub use self::silence::bystander;
 
 /// What a proven deadlock leads to: `GMP_DEBUG=deadlock=off|warn|fatal`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -41,90 +47,34 @@ impl OnDeadlock {
     }
 }
 
-/// What one waiting task depends on.
-struct Wait {
-    wakers: u32,
-    handles: u32,
-    /// The task whose end it waits for, as its last leaf of ours told. It may have
-    /// dropped that handle and wait for something foreign.
-    joins: Option<u64>,
-    /// Its address, and that of the task whose waker is in its join slot.
-    address: usize,
-    joiner: usize,
-    root: bool,
+/// What a look has found.
+pub(crate) enum Found {
+    /// The report of a deadlock.
+    Deadlock(String),
+    /// Nothing.
+    Nothing,
+    /// Nothing yet: some thread is on its way to sleep or to its end.
+    Unsettled,
 }
 
-impl Wait {
-    /// None: the task does not wait.
-    fn of(header: &Header) -> Option<Wait> {
-        if header.state.load().status() != WAITING {
-            return None;
-        }
-        let (wakers, handles) = header.refs.counts();
-        let reason = header.park.reason();
-        Some(Wait {
-            wakers,
-            handles,
-            joins: (reason == WaitReason::Join).then(|| header.park.target()),
-            address: std::ptr::from_ref(header).addr(),
-            joiner: header.joiner(),
-            root: header.home().is_some() && header.is_system(),
-        })
+/// Looks for a root that can never go on.
+pub(crate) fn find(sched: &Sched) -> Found {
+    let stuck = chain::find(sched);
+    if !stuck.is_empty() {
+        return Found::Deadlock(report(sched, |id| stuck.contains(&id)));
     }
-
-    /// Whether somebody outside holds its waker, whatever else is known.
-    fn is_open(&self) -> bool {
-        self.wakers > 1 || (self.wakers == 1 && self.joins.is_none())
+    match silence::listen(sched) {
+        Silence::Final => Found::Deadlock(report(sched, |_| true)),
+        Silence::Broken => Found::Nothing,
+        Silence::Unsettled => Found::Unsettled,
     }
 }
 
-/// Whether a root waits for something that is not plainly open. Most roots wait
-/// for a signal, or for a task that waits for a socket: a look at the roots, at most
-/// one pass over the tasks that keeps nothing, and no more.
-fn is_worth_a_proof(sched: &Sched) -> bool {
-    let mut joined = Vec::new();
-    let mut closed = false;
-    for mp in lock(&sched.allm).iter() {
-        for root in &lock(&mp.inbox).roots {
-            match Wait::of(root.header()) {
-                Some(wait) if !wait.is_open() => match wait.joins {
-                    Some(next) if wait.wakers == 1 => joined.push(next),
-                    _ => closed = true,
-                },
-                _ => {}
-            }
-        }
-    }
-    if !closed && !joined.is_empty() {
-        sched.registry.for_each(|header, _| {
-            closed |= joined.contains(&header.goid)
-                && Wait::of(header).is_some_and(|wait| !wait.is_open());
-        });
-    }
-    closed
-}
-
-/// Looks for a root that can never go on; the report, if there is one.
-pub(crate) fn find(sched: &Sched) -> Option<String> {
-    if !is_worth_a_proof(sched) {
-        return None;
-    }
-    let mut waits = HashMap::new();
-    sched.registry.for_each(|header, _| {
-        if let Some(wait) = Wait::of(header) {
-            waits.insert(header.goid, wait);
-        }
-    });
-    let stuck: Vec<&u64> = waits
-        .keys()
-        .filter(|&&id| is_stuck(&waits, id, 0))
-        .collect();
-    if !stuck.iter().any(|id| waits[id].root) {
-        return None;
-    }
+/// Go's words, the tasks, and the circles that some of them wait in.
+fn report(sched: &Sched, wanted: impl Fn(u64) -> bool) -> String {
     let mut texts = Vec::new();
     sched.registry.for_each(|header, _| {
-        if stuck.contains(&&header.goid) {
+        if wanted(header.goid) {
             texts.push((header.goid, text(header)));
         }
     });
@@ -133,7 +83,12 @@ pub(crate) fn find(sched: &Sched) -> Option<String> {
     for (_, text) in texts {
         let _ = write!(report, "\n{text}");
     }
-    Some(report)
+    for cycle in cycle::find_in(sched) {
+        if cycle.links().iter().any(|link| wanted(link.id)) {
+            let _ = write!(report, "\n{cycle}");
+        }
+    }
+    report
 }
 
 /// A stuck task as a dump shows it.
@@ -149,25 +104,6 @@ fn text(header: &Header) -> String {
     let at = header.spawn_loc;
     let _ = writeln!(text, "created at {}:{}", at.file(), at.line());
     text
-}
-
-fn is_stuck(waits: &HashMap<u64, Wait>, id: u64, depth: u32) -> bool {
-    let Some(wait) = waits.get(&id) else {
-        return false;
-    };
-    // Handles can abort. A root has those of its own block_on alone; a joined
-    // task has the one that is awaited.
-    if depth > 0 && !wait.root && wait.handles > 1 {
-        return false;
-    }
-    match wait.wakers {
-        0 => wait.root || wait.handles <= 1,
-        1 => wait.joins.is_some_and(|next| {
-            let holds = |next: &Wait| next.joiner == wait.address;
-            waits.get(&next).is_some_and(holds) && depth < 1000 && is_stuck(waits, next, depth + 1)
-        }),
-        _ => false,
-    }
 }
 
 /// How often sysmon looks: once after something ran, for what nothing has touched
@@ -203,7 +139,7 @@ impl Pace {
         }
         self.seen = Some(polls);
         self.next = now.saturating_add(self.gap);
-        self.gap = self.gap.saturating_mul(2);
+        self.gap = (self.gap * 2).min(SELDOM);
         true
     }
 
@@ -231,17 +167,29 @@ pub(crate) fn check(sched: &Sched, pace: &mut Pace, now: u64, polls: u64) -> boo
     if pace.seen == Some(polls) && now < pace.next.saturating_add(SELDOM) {
         return false;
     }
-    let roots_wait = lock(&sched.allm).iter().any(|mp| lock(&mp.inbox).waits());
-    if !roots_wait {
+    let (waits, serves) = lock(&sched.allm).iter().fold((false, false), |seen, mp| {
+        let inbox = lock(&mp.inbox);
+        (seen.0 | inbox.waits(), seen.1 | inbox.serving)
+    });
+    if !serves {
         return false;
     }
     if !pace.is_due(now, polls) {
         return true;
     }
-    let report = find(sched);
+    if !waits {
+        pace.seen = None; // a root is on its way
+        return true;
+    }
+    let found = find(sched);
     pace.took(now, sched.real_nanotime());
-    let Some(report) = report else {
-        return false;
+    let report = match found {
+        Found::Deadlock(report) => report,
+        Found::Nothing => return false,
+        Found::Unsettled => {
+            pace.seen = None;
+            return true;
+        }
     };
     sched.deadlock_told.store(true, Ordering::Relaxed); // ord: once is enough
     match sched.config.on_deadlock {

@@ -24,6 +24,8 @@ pub(crate) struct Process {
     pub(crate) global: OnceLock<Runtime>,
     /// Every runtime, for whoever wants to see all tasks.
     pub(crate) runtimes: Mutex<Vec<Weak<Sched>>>,
+    /// Threads that wake nobody, by their numbers in the system (`deadlock.rs`).
+    pub(crate) bystanders: Mutex<Vec<i32>>,
 }
 
 static PROCESS: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut());
@@ -43,6 +45,7 @@ impl Process {
                 origin: Origin::here(),
                 global: OnceLock::new(),
                 runtimes: Mutex::new(Vec::new()),
+                bystanders: Mutex::new(Vec::new()),
             }));
             // ord: publishes the record; a loser sees the winner's
             match PROCESS.compare_exchange(found, new, Ordering::AcqRel, Ordering::Acquire) {

@@ -17,12 +17,24 @@ use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Mutex, Ordering, lock};
 /// A task that holds something, and where it took it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// 0: nobody, or not a task.
+    /// 0: nobody, or not a task. [`LENT`] is the mark of an owned guard.
     id: u64,
     /// The address of its runtime: ids are unique within one.
     sched: usize,
     at: Option<&'static Location<'static>>,
 }
+
+/// What a lock is left with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// A guard that borrows the lock: it stays with the task that took it.
+    Borrowed,
+    /// A guard that keeps the lock alive: it may go from task to task.
+    Owned,
+}
+
+/// Ids have 48 bits.
+const LENT: u64 = 1 << 63;
 
 impl Holder {
     /// Nobody who is known.
@@ -34,11 +46,15 @@ impl Holder {
 
     /// The running task, at this place of its code.
     #[inline]
-    pub fn here(at: &'static Location<'static>) -> Holder {
+    pub fn here(at: &'static Location<'static>, guard: Guard) -> Holder {
         let (id, sched) =
             m::with_current(|m| m.map_or((0, 0), |m| (m.running_id(), m.sched_addr())));
+        let lent = match guard {
+            Guard::Borrowed => 0,
+            Guard::Owned => LENT,
+        };
         Holder {
-            id,
+            id: id | lent,
             sched,
             at: Some(at),
         }
@@ -46,7 +62,13 @@ impl Holder {
 
     /// The task's id, if it is one of that runtime.
     pub(crate) fn id_in(self, sched: usize) -> Option<u64> {
-        (self.id != 0 && self.sched == sched).then_some(self.id)
+        let id = self.id & !LENT;
+        (id != 0 && self.sched == sched).then_some(id)
+    }
+
+    /// Whether the task may have given the guard to somebody else.
+    pub(crate) fn is_lent(self) -> bool {
+        self.id & LENT != 0
     }
 
     pub(crate) fn at(self) -> Option<&'static Location<'static>> {

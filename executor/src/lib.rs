@@ -119,11 +119,14 @@ pub mod testing;
 mod throw;
 #[cfg(not(loom))]
 pub mod virtual_time;
+#[cfg(not(loom))]
+mod waits;
 
 #[cfg(not(loom))]
 pub use crate::{
     block_on::spawn_local,
     builder::Builder,
+    deadlock::bystander,
     enter::EnterGuard,
     g::join::{AbortHandle, Id, JoinError, JoinHandle},
     handle::{Handle, TryCurrentError, spawn},

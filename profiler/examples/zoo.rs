@@ -6,7 +6,8 @@
 //! parked tasks: how long the world stood still, how long all took, and how late a
 //! task was that wakes every millisecond; `zoo soak [SECONDS]` looks for false proofs
 //! under a mixed load; `zoo parkcost` prints what a park costs with stacks off and on; `zoo stay` keeps the tasks of
-//! `states` until its input ends: `kill -QUIT` shows them.
+//! `states` until its input ends: `kill -QUIT` shows them; `zoo deadlock` hangs for
+//! ever, or ends with status 2 under `GMP_DEBUG=deadlock=fatal`.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ mod parkcost;
 mod soak;
 #[path = "zoo/states.rs"]
 mod states;
+#[path = "zoo/stuck.rs"]
+mod stuck;
 
 use states::{busy, settled, waiting};
 
@@ -45,9 +48,10 @@ async fn main() -> std::io::Result<()> {
             .await
             .map_err(std::io::Error::other)?,
         ["stay"] => stay().await,
+        ["deadlock"] => stuck::deadlock().await,
         _ => panic!(
             "usage: zoo states [FORM] | zoo snapshot N | zoo soak [SECONDS] | zoo nested [FORM] | \
-             zoo parkcost | zoo stay; forms: text, groups, json, folded, pprof, svg"
+             zoo parkcost | zoo stay | zoo deadlock; forms: text, groups, json, folded, pprof, svg"
         ),
     }
 }

@@ -12,6 +12,8 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
+use gmp_executor::held::Guard;
+
 pub use self::guard::{MutexGuard, OwnedMutexGuard};
 
 use self::turn::Turn;
@@ -90,7 +92,7 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     pub(super) async fn lock_at(&self, location: &'static Location<'static>) -> MutexGuard<'_, T> {
-        self.turn.lock(location).await;
+        self.turn.lock(location, Guard::Borrowed).await;
         MutexGuard::new(self)
     }
 
@@ -102,7 +104,7 @@ impl<T: ?Sized> Mutex<T> {
     pub fn lock_owned(self: Arc<Self>) -> impl Future<Output = OwnedMutexGuard<T>> {
         let location = Location::caller();
         async move {
-            self.turn.lock(location).await;
+            self.turn.lock(location, Guard::Owned).await;
             OwnedMutexGuard::new(self)
         }
     }
@@ -113,7 +115,7 @@ impl<T: ?Sized> Mutex<T> {
     /// If it is held.
     #[track_caller]
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
-        if self.turn.try_lock(Location::caller()) {
+        if self.turn.try_lock(Location::caller(), Guard::Borrowed) {
             Ok(MutexGuard::new(self))
         } else {
             Err(TryLockError)
@@ -126,7 +128,7 @@ impl<T: ?Sized> Mutex<T> {
     /// If it is held.
     #[track_caller]
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
-        if self.turn.try_lock(Location::caller()) {
+        if self.turn.try_lock(Location::caller(), Guard::Owned) {
             Ok(OwnedMutexGuard::new(self))
         } else {
             Err(TryLockError)

@@ -12,6 +12,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use gmp_executor::WaitReason;
+use gmp_executor::held::Guard;
 
 pub use self::guard::{RwLockReadGuard, RwLockWriteGuard};
 pub use self::owned::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
@@ -86,7 +87,8 @@ impl<T: ?Sized> RwLock<T> {
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, T>> {
         let location = Location::caller();
         async move {
-            self.acquire(1, WaitReason::RwMutexRLock, location).await;
+            self.acquire(1, WaitReason::RwMutexRLock, location, Guard::Borrowed)
+                .await;
             RwLockReadGuard::new(self)
         }
     }
@@ -99,7 +101,8 @@ impl<T: ?Sized> RwLock<T> {
     pub fn read_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockReadGuard<T>> {
         let location = Location::caller();
         async move {
-            self.acquire(1, WaitReason::RwMutexRLock, location).await;
+            self.acquire(1, WaitReason::RwMutexRLock, location, Guard::Owned)
+                .await;
             OwnedRwLockReadGuard::new(self)
         }
     }
@@ -113,7 +116,8 @@ impl<T: ?Sized> RwLock<T> {
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, T>> {
         let location = Location::caller();
         async move {
-            self.acquire(ALL, WaitReason::RwMutexLock, location).await;
+            self.acquire(ALL, WaitReason::RwMutexLock, location, Guard::Borrowed)
+                .await;
             RwLockWriteGuard::new(self)
         }
     }
@@ -126,7 +130,8 @@ impl<T: ?Sized> RwLock<T> {
     pub fn write_owned(self: Arc<Self>) -> impl Future<Output = OwnedRwLockWriteGuard<T>> {
         let location = Location::caller();
         async move {
-            self.acquire(ALL, WaitReason::RwMutexLock, location).await;
+            self.acquire(ALL, WaitReason::RwMutexLock, location, Guard::Owned)
+                .await;
             OwnedRwLockWriteGuard::new(self)
         }
     }
@@ -137,7 +142,7 @@ impl<T: ?Sized> RwLock<T> {
     /// If a writer has the lock or anybody waits for it.
     #[track_caller]
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, TryLockError> {
-        self.try_acquire(1)?;
+        self.try_acquire(1, Guard::Borrowed)?;
         Ok(RwLockReadGuard::new(self))
     }
 
@@ -147,7 +152,7 @@ impl<T: ?Sized> RwLock<T> {
     /// As [`RwLock::try_read`].
     #[track_caller]
     pub fn try_read_owned(self: Arc<Self>) -> Result<OwnedRwLockReadGuard<T>, TryLockError> {
-        self.try_acquire(1)?;
+        self.try_acquire(1, Guard::Owned)?;
         Ok(OwnedRwLockReadGuard::new(self))
     }
 
@@ -157,7 +162,7 @@ impl<T: ?Sized> RwLock<T> {
     /// If anybody has the lock or waits for it.
     #[track_caller]
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, TryLockError> {
-        self.try_acquire(ALL)?;
+        self.try_acquire(ALL, Guard::Borrowed)?;
         Ok(RwLockWriteGuard::new(self))
     }
 
@@ -167,7 +172,7 @@ impl<T: ?Sized> RwLock<T> {
     /// As [`RwLock::try_write`].
     #[track_caller]
     pub fn try_write_owned(self: Arc<Self>) -> Result<OwnedRwLockWriteGuard<T>, TryLockError> {
-        self.try_acquire(ALL)?;
+        self.try_acquire(ALL, Guard::Owned)?;
         Ok(OwnedRwLockWriteGuard::new(self))
     }
 
@@ -181,14 +186,16 @@ impl<T: ?Sized> RwLock<T> {
         permits: usize,
         reason: WaitReason,
         location: &'static Location<'static>,
+        guard: Guard,
     ) {
-        let granted = self.permits.acquire(permits, reason, location).await;
+        let granted = self.permits.acquire(permits, reason, location, guard).await;
         assert!(granted, "the permits of a lock are never closed");
     }
 
     #[track_caller]
-    fn try_acquire(&self, permits: usize) -> Result<(), TryLockError> {
-        self.permits.try_acquire(permits).map_err(|_| TryLockError)
+    fn try_acquire(&self, permits: usize, guard: Guard) -> Result<(), TryLockError> {
+        let granted = self.permits.try_acquire(permits, guard);
+        granted.map_err(|_| TryLockError)
     }
 
     /// Ends a reader's turn, for 1, a writer's, for all, or makes one of the other.

@@ -10,6 +10,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use gmp_executor::WaitReason;
+use gmp_executor::held::Guard;
 
 pub use self::permit::{OwnedSemaphorePermit, SemaphorePermit};
 
@@ -124,7 +125,9 @@ impl Semaphore {
         let location = Location::caller();
         async move {
             let n = n as usize;
-            let waiting = self.permits.acquire(n, WaitReason::SemAcquire, location);
+            let waiting =
+                self.permits
+                    .acquire(n, WaitReason::SemAcquire, location, Guard::Borrowed);
             match waiting.await {
                 true => Ok(SemaphorePermit::new(self, n)),
                 false => Err(AcquireError),
@@ -161,7 +164,9 @@ impl Semaphore {
         let location = Location::caller();
         async move {
             let n = n as usize;
-            let waiting = self.permits.acquire(n, WaitReason::SemAcquire, location);
+            let waiting = self
+                .permits
+                .acquire(n, WaitReason::SemAcquire, location, Guard::Owned);
             match waiting.await {
                 true => Ok(OwnedSemaphorePermit::new(self, n)),
                 false => Err(AcquireError),
@@ -183,7 +188,7 @@ impl Semaphore {
     /// # Errors
     /// As [`Semaphore::try_acquire`].
     pub fn try_acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
-        self.permits.try_acquire(n as usize)?;
+        self.permits.try_acquire(n as usize, Guard::Borrowed)?;
         Ok(SemaphorePermit::new(self, n as usize))
     }
 
@@ -203,7 +208,7 @@ impl Semaphore {
         self: Arc<Self>,
         n: u32,
     ) -> Result<OwnedSemaphorePermit, TryAcquireError> {
-        self.permits.try_acquire(n as usize)?;
+        self.permits.try_acquire(n as usize, Guard::Owned)?;
         Ok(OwnedSemaphorePermit::new(self, n as usize))
     }
 

@@ -24,12 +24,6 @@ impl Forked {
     pub(crate) fn ended_well(&self) {
         assert_eq!(self.status, 0, "the child says: {}", self.said);
     }
-
-    #[track_caller]
-    pub(crate) fn panicked_with(&self, text: &str) {
-        assert_eq!(self.status, 101, "the child says: {}", self.said);
-        assert!(self.said.contains(text), "the child says: {}", self.said);
-    }
 }
 
 /// The text of a panic's payload.

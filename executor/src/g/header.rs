@@ -90,6 +90,14 @@ impl Header {
         self.join_waker.joiner()
     }
 
+    /// Wakers and handles now, without the handle that the thread of a local task
+    /// keeps for its own use.
+    pub(crate) fn counts(&self) -> (u32, u32) {
+        let (wakers, handles) = self.refs.counts();
+        let own = u32::from(self.home().is_some() && !self.is_system());
+        (wakers, handles.saturating_sub(own))
+    }
+
     /// The root of a `block_on` is not dropped by a shutdown: somebody waits for it
     /// on its own stack.
     pub(crate) fn is_root(&self) -> bool {

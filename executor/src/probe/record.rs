@@ -96,9 +96,7 @@ impl TaskInfo {
         let status = Status::of(status)?;
         let waits = status == Status::Waiting;
         let state = header.state.load();
-        let (wakers, handles) = header.refs.counts();
-        // The thread of a local task keeps a handle for its own use.
-        let own = u32::from(header.home().is_some() && !header.is_system());
+        let (wakers, handles) = header.counts();
         Some(TaskInfo {
             id: header.goid,
             parent: header.parent(),
@@ -120,9 +118,9 @@ impl TaskInfo {
             cancelled: state.is_cancelled(),
             labels: header.park.labels(),
             wakers,
-            handles: handles.saturating_sub(own),
+            handles,
             target: if waits { header.park.target() } else { 0 },
-            root: header.home().is_some() && header.is_system(),
+            root: header.is_root(),
             forgotten: super::ON && waits && is_forgotten(&header.state, &header.refs),
         })
     }

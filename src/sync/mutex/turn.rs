@@ -20,7 +20,7 @@ use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker, ready};
 
-use gmp_executor::held::{Holder, Lot};
+use gmp_executor::held::{Guard, Holder, Lot};
 use gmp_executor::{WaitReason, leaf};
 
 use crate::sync::waiters::{Key, Waiters, lock, wake};
@@ -67,20 +67,21 @@ impl Turn {
         }
     }
 
-    pub(crate) fn try_lock(&self, location: &'static Location<'static>) -> bool {
+    pub(crate) fn try_lock(&self, location: &'static Location<'static>, guard: Guard) -> bool {
         let mut state = lock(&self.state);
         let free = !state.locked;
         if free {
-            state.hold(Holder::here(location));
+            state.hold(Holder::here(location, guard));
         }
         free
     }
 
-    pub(crate) fn lock(&self, location: &'static Location<'static>) -> Locking<'_> {
+    pub(crate) fn lock(&self, location: &'static Location<'static>, guard: Guard) -> Locking<'_> {
         Locking {
             turn: self,
             key: None,
             location,
+            guard,
         }
     }
 
@@ -143,6 +144,7 @@ pub(crate) struct Locking<'a> {
     turn: &'a Turn,
     key: Option<Key>,
     location: &'static Location<'static>,
+    guard: Guard,
 }
 
 impl Future for Locking<'_> {
@@ -151,12 +153,12 @@ impl Future for Locking<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         ready!(leaf::poll_check(cx));
-        let mut guard = lock(&this.turn.state);
-        let state = &mut *guard;
+        let mut locked = lock(&this.turn.state);
+        let state = &mut *locked;
         let former = match &this.key {
             // In starving mode the lock is never free.
             None if !state.locked => {
-                state.hold(Holder::here(this.location));
+                state.hold(Holder::here(this.location, this.guard));
                 return Poll::Ready(());
             }
             None => {
@@ -175,18 +177,18 @@ impl Future for Locking<'_> {
                     if !starved || state.waiters.is_empty() {
                         state.starving = false;
                     }
-                    state.hold(Holder::here(this.location));
+                    state.hold(Holder::here(this.location, this.guard));
                 } else if state.locked {
                     state.woken = false;
                     state.starving |= starved;
                     state.waiters.requeue_front(key, cx.waker());
                     let lot = state.lot();
-                    drop(guard);
+                    drop(locked);
                     leaf::park_for(WaitReason::MutexLock, this.location, lot, cx.waker());
                     return Poll::Pending;
                 } else {
                     state.woken = false;
-                    state.hold(Holder::here(this.location));
+                    state.hold(Holder::here(this.location, this.guard));
                 }
                 if let Some(key) = this.key.take() {
                     // Its waker was taken when it left the queue.
@@ -196,7 +198,7 @@ impl Future for Locking<'_> {
             }
         };
         let lot = state.lot();
-        drop(guard);
+        drop(locked);
         drop(former);
         leaf::park_for(WaitReason::MutexLock, this.location, lot, cx.waker());
         Poll::Pending
@@ -231,7 +233,7 @@ mod tests {
 
     #[track_caller]
     fn try_lock(turn: &Turn) -> bool {
-        turn.try_lock(Location::caller())
+        turn.try_lock(Location::caller(), Guard::Borrowed)
     }
 
     fn poll(future: &mut Locking<'_>) -> Poll<()> {
@@ -240,7 +242,7 @@ mod tests {
 
     #[track_caller]
     fn waiting(turn: &Turn) -> Locking<'_> {
-        let mut waits = turn.lock(Location::caller());
+        let mut waits = turn.lock(Location::caller(), Guard::Borrowed);
         assert!(poll(&mut waits).is_pending());
         waits
     }

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll, ready};
 
-use gmp_executor::held::{Holder, Lot};
+use gmp_executor::held::{Guard, Holder, Lot};
 use gmp_executor::{WaitReason, leaf};
 
 use crate::sync::waiters::{Key, Waiters, Wakers, lock};
@@ -96,8 +96,8 @@ impl Permits {
     }
 
     #[track_caller]
-    pub(crate) fn try_acquire(&self, permits: usize) -> Result<(), Refused> {
-        lock(&self.state).take(permits, Location::caller())
+    pub(crate) fn try_acquire(&self, permits: usize, guard: Guard) -> Result<(), Refused> {
+        lock(&self.state).take(permits, Location::caller(), guard)
     }
 
     /// Gives `permits` back, or new ones. No more than `limit` are free
@@ -137,6 +137,7 @@ impl Permits {
         permits: usize,
         reason: WaitReason,
         location: &'static Location<'static>,
+        guard: Guard,
     ) -> Acquire<'_> {
         Acquire {
             permits: self,
@@ -144,6 +145,7 @@ impl Permits {
             key: None,
             reason,
             location,
+            guard,
         }
     }
 }
@@ -153,6 +155,7 @@ impl State {
         &mut self,
         permits: usize,
         location: &'static Location<'static>,
+        guard: Guard,
     ) -> Result<(), Refused> {
         if self.closed {
             return Err(Refused::Closed);
@@ -161,7 +164,7 @@ impl State {
             return Err(Refused::TooFew);
         }
         if self.held.is_some() {
-            self.hold(Holder::here(location));
+            self.hold(Holder::here(location, guard));
         }
         self.free -= permits;
         Ok(())
@@ -228,6 +231,7 @@ pub(crate) struct Acquire<'a> {
     key: Option<Key>,
     reason: WaitReason,
     location: &'static Location<'static>,
+    guard: Guard,
 }
 
 impl Future for Acquire<'_> {
@@ -247,14 +251,14 @@ impl Future for Acquire<'_> {
                 let removed = state.waiters.remove(key);
                 return Poll::Ready(removed.note.granted);
             }
-            None => match state.take(this.wanted, this.location) {
+            None => match state.take(this.wanted, this.location, this.guard) {
                 Ok(()) => return Poll::Ready(true),
                 Err(Refused::Closed) => return Poll::Ready(false),
                 Err(Refused::TooFew) => {
                     let wish = Wish {
                         permits: this.wanted,
                         granted: false,
-                        holder: Holder::here(this.location),
+                        holder: Holder::here(this.location, this.guard),
                     };
                     this.key = Some(state.waiters.push(Some(cx.waker()), wish));
                     None

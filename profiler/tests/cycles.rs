@@ -146,10 +146,13 @@ fn a_lock_and_a_join_are_a_circle() {
     let lock = Arc::new(Mutex::new(()));
     let inner = lock.clone();
     let (tx, rx) = oneshot::channel::<JoinHandle<()>>();
+    let (locked, is_locked) = oneshot::channel();
     let stops = rt.spawn(async move {
         let _kept = lock.lock().await;
+        locked.send(()).unwrap_or_default();
         drop(rx.await.expect("sent").await);
     });
+    rt.block_on(is_locked).expect("sent");
     let worker = rt.spawn(async move { drop(inner.lock().await) });
     let expected = [stops.id().get(), worker.id().get()];
     // Only a worker that waits already is sure to wait in vain.

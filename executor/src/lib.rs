@@ -68,6 +68,8 @@ mod mutant;
 #[cfg(not(loom))]
 mod netpoll;
 #[cfg(not(loom))]
+mod orphan;
+#[cfg(not(loom))]
 mod p;
 #[cfg(not(loom))]
 mod panics;

@@ -19,6 +19,7 @@ use crate::latency::Sampler;
 use crate::m::MShared;
 use crate::mask::PMask;
 use crate::netpoll::Grain;
+use crate::orphan;
 use crate::p::{Counter, P, PIDLE, PRUNNING};
 use crate::panics::PanicPolicy;
 use crate::park::Note;
@@ -375,6 +376,14 @@ impl Sched {
             && self.sysmon_waits.swap(false, Ordering::AcqRel)
         {
             self.sysmon_note.wake();
+        }
+    }
+}
+
+impl Drop for Sched {
+    fn drop(&mut self) {
+        if orphan::ON {
+            orphan::end_of(self);
         }
     }
 }

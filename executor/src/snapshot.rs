@@ -58,7 +58,12 @@ use crate::stw;
 use crate::sync::{Arc, Mutex, Ordering, lock, try_lock};
 use crate::syscall::block_in_place;
 
+pub use crate::orphan::Dropper;
 pub use crate::probe::{Status, TaskInfo};
+
+/// Whether this build tells who dropped the last waker of a task: one with debug
+/// assertions, or with `--cfg gmp_watch_wakers`.
+pub const NAMES_DROPPERS: bool = crate::orphan::ON;
 
 /// So long the opening waits for polls to give way.
 const BUDGET: Duration = Duration::from_micros(50);

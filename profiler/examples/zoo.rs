@@ -7,7 +7,9 @@
 //! task was that wakes every millisecond; `zoo soak [SECONDS]` looks for false proofs
 //! under a mixed load; `zoo parkcost` prints what a park costs with stacks off and on; `zoo stay` keeps the tasks of
 //! `states` until its input ends: `kill -QUIT` shows them; `zoo deadlock` hangs for
-//! ever, or ends with status 2 under `GMP_DEBUG=deadlock=fatal`.
+//! ever, or ends with status 2 under `GMP_DEBUG=deadlock=fatal`; `zoo orphan_birth` and
+//! `zoo orphan_drop` print the proof of a leak, the latter with who made it one
+//! (`RUSTFLAGS="--cfg gmp_watch_wakers"`).
 
 use std::io::Write;
 use std::sync::Arc;
@@ -49,9 +51,11 @@ async fn main() -> std::io::Result<()> {
             .map_err(std::io::Error::other)?,
         ["stay"] => stay().await,
         ["deadlock"] => stuck::deadlock().await,
+        ["orphan_birth"] => stuck::orphan_birth().await,
+        ["orphan_drop"] => stuck::orphan_drop().await,
         _ => panic!(
             "usage: zoo states [FORM] | zoo snapshot N | zoo soak [SECONDS] | zoo nested [FORM] | \
-             zoo parkcost | zoo stay | zoo deadlock; forms: text, groups, json, folded, pprof, svg"
+             zoo parkcost | zoo stay | zoo deadlock | zoo orphan_birth | zoo orphan_drop; forms: text, groups, json, folded, pprof, svg"
         ),
     }
 }

@@ -10,8 +10,9 @@ use crate::text;
 
 /// Writes every task of every runtime of this process in Go's text form, one
 /// runtime after the other, in the order in which they started. A line that begins
-/// with `#` comes before each, and after it one for each circle of tasks that wait
-/// for each other; readers of Go's dumps pass over them. It needs no task and no P:
+/// with `#` comes before each, and after it one for each task that nobody can wake, if
+/// it is known who dropped its last waker, and for each circle of tasks that wait for
+/// each other; readers of Go's dumps pass over them. It needs no task and no P:
 /// a plain thread may call it while every P computes.
 ///
 /// # Errors
@@ -28,7 +29,12 @@ use crate::text;
 /// ```
 pub fn dump(out: &mut impl Write) -> io::Result<()> {
     for handle in Handle::all() {
-        one(out, &Profile::of(&handle))?;
+        let tasks = Profile::of(&handle);
+        one(out, &tasks)?;
+        let orphans: String = tasks.iter().map(text::orphaned).collect();
+        if !orphans.is_empty() {
+            writeln!(out, "{orphans}")?;
+        }
         for cycle in cycle::find(&handle) {
             writeln!(out, "{cycle}")?;
         }

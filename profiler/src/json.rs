@@ -84,7 +84,7 @@ fn object(out: &mut String, task: &TaskInfo, resolver: &mut Resolver) {
     let _ = write!(
         out,
         ",\"waiting_ms\":{},\"bytes\":{},\"wakers\":{},\"handles\":{},\"root\":{},\"locked\":{},\
-         \"suspended\":{},\"cancelled\":{},\"forgotten\":{}}}",
+         \"suspended\":{},\"cancelled\":{},\"forgotten\":{},\"dropped_by\":",
         task.waiting_ms,
         task.size,
         task.wakers,
@@ -95,6 +95,9 @@ fn object(out: &mut String, task: &TaskInfo, resolver: &mut Resolver) {
         task.cancelled,
         task.forgotten,
     );
+    let dropper = task.dropped_by.as_ref().map(ToString::to_string);
+    optional(out, dropper.as_deref());
+    out.push('}');
 }
 
 fn place(out: &mut String, at: Option<&Location<'_>>) {

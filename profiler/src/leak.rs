@@ -31,6 +31,7 @@ use gmp_executor::{Handle, block_in_place, cycle, try_id};
 use crate::profile::Profile;
 
 pub use gmp_executor::cycle::{Cycle, Link};
+pub use gmp_executor::snapshot::{Dropper, NAMES_DROPPERS};
 
 pub use self::growth::{Growth, growth};
 pub use self::options::Options;
@@ -68,7 +69,9 @@ impl Class {
 
 /// The proven leaks of this thread's runtime at this moment: tasks that nothing
 /// can wake and nobody can abort. The cost is that of a snapshot; there are no
-/// false ones, except tasks whose wakers were leaked as raw pointers.
+/// false ones, except tasks whose wakers were leaked as raw pointers. Where
+/// [`NAMES_DROPPERS`] holds, `dropped_by` of each task says who dropped its last waker;
+/// without one, it waits for something that never took a waker.
 ///
 /// ```
 /// let handle = gmp_executor::Handle::current();

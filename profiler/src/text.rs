@@ -44,6 +44,19 @@ pub(crate) fn creator(task: &TaskInfo) -> String {
     )
 }
 
+/// Who dropped the last waker of a task that nobody can wake, a line begun by `#`;
+/// empty if that is not known.
+pub(crate) fn orphaned(task: &TaskInfo) -> String {
+    task.dropped_by
+        .as_ref()
+        .map_or_else(String::new, |dropper| {
+            format!(
+                "# the last waker of goroutine {} was dropped by {dropper}\n",
+                task.id
+            )
+        })
+}
+
 /// Tasks with an empty line between each two.
 pub(crate) fn all(tasks: &[TaskInfo]) -> String {
     let mut resolver = Resolver::default();

@@ -106,6 +106,7 @@ fn json_is_one_document_with_every_task() {
     assert_eq!(sleeper["wakers"], 1);
     assert_eq!(sleeper["handles"], 0);
     assert_eq!(sleeper["forgotten"], false);
+    assert_eq!(sleeper["dropped_by"], serde_json::Value::Null);
     let place = sleeper["location"]["file"].as_str().expect("a file");
     assert!(place.ends_with("formats.rs"), "{place}");
 }

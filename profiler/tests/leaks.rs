@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures::channel::{mpsc, oneshot};
 use futures::{SinkExt, StreamExt};
 use gmp::runtime::{Builder, Runtime};
-use gmp_profiler::leak::{self, Class, Options};
+use gmp_profiler::leak::{self, Class, Dropper, Options};
 use gmp_profiler::{Profile, WaitReason};
 
 fn runtime(procs: usize) -> Runtime {
@@ -292,6 +292,106 @@ fn the_drop_of_the_last_waker_makes_the_proof() {
     assert_eq!(class_of(&rt, id), Class::Suspected);
     drop(second);
     assert_eq!(class_of(&rt, id), Class::Unreachable);
+}
+
+/// A task that waits for ever once the receiver has dropped its waker.
+fn gives_its_waker(rt: &Runtime) -> (gmp::task::Id, std::sync::mpsc::Receiver<Waker>) {
+    let (tx, rx) = std::sync::mpsc::channel::<Waker>();
+    let task = rt.spawn(std::future::poll_fn(move |cx| {
+        tx.send(cx.waker().clone()).unwrap_or_default();
+        std::task::Poll::<()>::Pending
+    }));
+    (task.id(), rx)
+}
+
+fn dropper(rt: &Runtime, id: gmp::task::Id) -> Option<Dropper> {
+    assert_eq!(class_of(rt, id), Class::Unreachable);
+    let _entered = rt.handle().enter();
+    let tasks = leak::proven();
+    let task = tasks.iter().find(|task| task.id == id.get());
+    task.expect("it is proven").dropped_by.clone()
+}
+
+#[test]
+fn a_proof_names_the_task_that_dropped_the_last_waker() {
+    let rt = runtime(1);
+    let (id, rx) = gives_its_waker(&rt);
+    let waker = rx.recv().expect("sent");
+    assert_eq!(class_of(&rt, id), Class::Suspected);
+    let waits_at = line!() + 2;
+    let culprit = rt.spawn(async move {
+        gmp::time::sleep(Duration::from_millis(1)).await;
+        let second = waker.clone();
+        drop(waker);
+        gmp::task::yield_now().await;
+        drop(second);
+    });
+    let culprit_id = culprit.id().get();
+    rt.block_on(culprit).expect("no panic");
+    let found = dropper(&rt, id);
+    if !leak::NAMES_DROPPERS {
+        assert_eq!(found, None);
+        return;
+    }
+    let Some(Dropper::Task {
+        id: found_id,
+        spawned_at,
+        waited_at: Some(waited_at),
+        ..
+    }) = found
+    else {
+        panic!("{found:?}")
+    };
+    assert_eq!(found_id, culprit_id);
+    assert_eq!(
+        (spawned_at.file(), spawned_at.line()),
+        (file!(), waits_at - 1)
+    );
+    assert_eq!((waited_at.file(), waited_at.line()), (file!(), waits_at));
+
+    let _entered = rt.handle().enter();
+    let text = leak::find(&at_once()).expect_err("one").to_string();
+    let line = format!(
+        "# the last waker of goroutine {id} was dropped by goroutine {culprit_id}, created at {0}:{1}, \
+         after its wait at {0}:{2}\n",
+        file!(),
+        waits_at - 1,
+        waits_at
+    );
+    assert!(text.contains(&line), "{text}");
+    let mut dump = Vec::new();
+    gmp_profiler::dump(&mut dump).expect("written");
+    assert!(String::from_utf8_lossy(&dump).contains(&line));
+}
+
+#[test]
+fn a_proof_names_the_thread_that_dropped_the_last_waker() {
+    let rt = runtime(1);
+    let (id, rx) = gives_its_waker(&rt);
+    let thread = std::thread::Builder::new().name("culprit".to_owned());
+    let waker = rx.recv().expect("sent");
+    assert_eq!(class_of(&rt, id), Class::Suspected);
+    let thread = thread.spawn(move || drop(waker));
+    thread.expect("a thread").join().expect("no panic");
+    let found = dropper(&rt, id).map(|dropper| dropper.to_string());
+    let named = leak::NAMES_DROPPERS.then_some("thread culprit");
+    assert_eq!(found.as_deref(), named);
+}
+
+/// One that gave no waker away has lost none; nor has one whose waker was used up.
+#[test]
+fn an_orphan_by_birth_has_no_dropper() {
+    let rt = runtime(1);
+    let born = rt.spawn(std::future::pending::<()>()).id();
+    assert_eq!(dropper(&rt, born), None);
+    let (id, rx) = gives_its_waker(&rt);
+    for _ in 0..3 {
+        rx.recv().expect("sent").wake();
+    }
+    let last = rx.recv().expect("sent");
+    assert_eq!(class_of(&rt, id), Class::Suspected);
+    drop(last);
+    assert_eq!(dropper(&rt, id).is_some(), leak::NAMES_DROPPERS);
 }
 
 /// A local task's thread keeps a handle of its own, which is no way out.

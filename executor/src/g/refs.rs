@@ -54,6 +54,30 @@ impl Refs {
         self.release(WAKER)
     }
 
+    /// As [`Refs::drop_waker`]; calls `last` before, perhaps more than once, if no
+    /// waker will be left.
+    #[cfg(not(loom))]
+    pub(crate) fn drop_waker_watched(&self, last: impl Fn()) -> Released {
+        let mut word = self.0.load(Ordering::Acquire); // ord: as in counts
+        loop {
+            if word & WAKERS == WAKER {
+                last();
+            }
+            // ord: as in release; a failure as the first load
+            let sub = self.0.compare_exchange_weak(
+                word,
+                word - WAKER,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            match sub {
+                Ok(WAKER) => return Released::Free,
+                Ok(_) => return Released::Kept,
+                Err(now) => word = now,
+            }
+        }
+    }
+
     pub(crate) fn drop_handle(&self) -> Released {
         self.release(HANDLE)
     }

@@ -8,7 +8,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::sched::Sched;
 use crate::sync::{AtomicPtr, Ordering};
-use crate::{m, probe, ready};
+use crate::{m, orphan, probe, ready};
 
 use super::header::{self, Header, ReadyG};
 use super::refs::Released;
@@ -187,7 +187,15 @@ unsafe fn wake(data: *const ()) {
 unsafe fn drop_waker(data: *const ()) {
     let task = task(data);
     // SAFETY: this waker's reference is still counted.
-    if unsafe { task.as_ref() }.refs.drop_waker() == Released::Free {
+    let header = unsafe { task.as_ref() };
+    let released = if orphan::ON {
+        header
+            .refs
+            .drop_waker_watched(|| orphan::last_waker_goes(header))
+    } else {
+        header.refs.drop_waker()
+    };
+    if released == Released::Free {
         // SAFETY: the release said so.
         unsafe { header::free(task) };
     }

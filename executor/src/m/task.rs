@@ -3,14 +3,21 @@
 #![expect(unsafe_code, reason = "follows the pointer to the running task")]
 
 use super::M;
+use crate::g::Header;
 use crate::sync::Arc;
 
 impl M {
     /// The id of the task in its poll; 0: none.
     #[inline]
     pub(crate) fn running_id(&self) -> u64 {
+        self.running().map_or(0, |header| header.goid)
+    }
+
+    /// The task in its poll. Not to be kept beyond it.
+    #[inline]
+    pub(crate) fn running(&self) -> Option<&Header> {
         // SAFETY: the running task outlives its poll, and this is its thread.
-        unsafe { self.curg.get().as_ref() }.map_or(0, |header| header.goid)
+        unsafe { self.curg.get().as_ref() }
     }
 
     /// The labels of the task in its poll, at this moment.

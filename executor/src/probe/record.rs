@@ -5,6 +5,7 @@ use std::panic::Location;
 use crate::g::Header;
 use crate::g::forgotten::is_forgotten;
 use crate::g::state::{DEAD, PREEMPTED, RUNNABLE, RUNNING, WAITING};
+use crate::orphan::{self, Dropper};
 use crate::stacks;
 use crate::sync::Arc;
 
@@ -57,6 +58,10 @@ pub struct TaskInfo {
     /// Whether it waits and no waker of it exists: nothing but an abort or the
     /// shutdown can ever end it. Once true of a task, this stays true.
     pub forgotten: bool,
+    /// Who dropped its last waker, of a forgotten task. None if that came about in
+    /// another way, or in a build without debug assertions and without
+    /// `--cfg gmp_watch_wakers`.
+    pub dropped_by: Option<Dropper>,
 }
 
 /// Go's words for what a task does.
@@ -97,6 +102,7 @@ impl TaskInfo {
         let waits = status == Status::Waiting;
         let state = header.state.load();
         let (wakers, handles) = header.counts();
+        let forgotten = super::ON && waits && is_forgotten(&header.state, &header.refs);
         Some(TaskInfo {
             id: header.goid,
             parent: header.parent(),
@@ -121,7 +127,10 @@ impl TaskInfo {
             handles,
             target: if waits { header.park.target() } else { 0 },
             root: header.is_root(),
-            forgotten: super::ON && waits && is_forgotten(&header.state, &header.refs),
+            forgotten,
+            dropped_by: (forgotten && orphan::ON)
+                .then(|| orphan::dropper_of(header))
+                .flatten(),
         })
     }
 
@@ -156,6 +165,7 @@ impl TaskInfo {
             target: 0,
             root: false,
             forgotten: false,
+            dropped_by: None,
         }
     }
 }

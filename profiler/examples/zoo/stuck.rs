@@ -2,7 +2,9 @@
 
 use std::io;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 
+use gmp::profiler::leak;
 use gmp::sync::{Barrier, Mutex};
 
 /// Two tasks that take two locks in opposite orders, and one that awaits both. With
@@ -19,4 +21,39 @@ pub(crate) async fn deadlock() -> io::Result<()> {
     let other = gmp::spawn(takes(y, x, both));
     one.await.map_err(io::Error::other)?;
     other.await.map_err(io::Error::other)
+}
+
+/// A task that gives nobody its waker.
+pub(crate) async fn orphan_birth() -> io::Result<()> {
+    drop(gmp::spawn(std::future::pending::<()>()));
+    tell_the_proof().await
+}
+
+/// A task whose last waker is dropped by another one. Who that was is known with debug
+/// assertions, or with `RUSTFLAGS="--cfg gmp_watch_wakers"`.
+pub(crate) async fn orphan_drop() -> io::Result<()> {
+    let (tx, rx) = gmp::chan::unbounded::<Waker>();
+    drop(gmp::spawn(std::future::poll_fn(move |cx| {
+        tx.try_send(cx.waker().clone()).unwrap_or_default();
+        Poll::<()>::Pending
+    })));
+    let culprit = gmp::spawn(async move {
+        let waker = rx.recv().await;
+        gmp::task::yield_now().await;
+        drop(waker);
+    });
+    culprit.await.map_err(io::Error::other)?;
+    tell_the_proof().await
+}
+
+async fn tell_the_proof() -> io::Result<()> {
+    let options = leak::Options::new().only_proven();
+    while leak::proven().is_empty() {
+        gmp::task::yield_now().await;
+    }
+    match leak::find(&options) {
+        Err(report) => println!("{report}"),
+        Ok(()) => return Err(io::Error::other("what was proven is gone")),
+    }
+    Ok(())
 }

@@ -94,6 +94,7 @@ impl fmt::Display for Leak {
             Class::Unreachable => {
                 writeln!(f, "# proven: no waker and no handle of it exists")
             }
-        }
+        }?;
+        f.write_str(&text::orphaned(task))
     }
 }

@@ -49,6 +49,9 @@ pub(crate) struct MShared {
     pub(crate) polltick: PollTick,
     /// The bound of the stack check, or its poison (preempt.rs).
     pub(crate) stackguard0: AtomicUsize,
+    /// The floor of its thread's stack and the address of its `M` on it, between
+    /// which its polls are; 0: it is on a stack that we do not know.
+    pub(crate) stack: (AtomicUsize, AtomicUsize),
     /// Depth of blocking sections (syscall.rs).
     pub(crate) syscalls: AtomicU32,
     pub(crate) tid: AtomicI32,
@@ -73,6 +76,7 @@ impl MShared {
             p: AtomicU32::new(0),
             polltick: PollTick::new(),
             stackguard0: AtomicUsize::new(0),
+            stack: (AtomicUsize::new(0), AtomicUsize::new(0)),
             syscalls: AtomicU32::new(0),
             tid: AtomicI32::new(0),
             goid: AtomicU64::new(0),
@@ -216,6 +220,12 @@ impl Entered {
     pub(crate) fn new(m: &M) -> Entered {
         let before = CURRENT.with(|c| c.replace(m));
         m.beneath.set(before);
+        let here = ptr::from_ref(m).addr();
+        if preempt::stack_holds(here) {
+            let (floor, end) = &m.shared.stack;
+            floor.store(m.stack_floor, Ordering::Relaxed); // ord: before this M has polled
+            end.store(here, Ordering::Relaxed); // ord: as above
+        }
         Entered { before }
     }
 }

@@ -202,7 +202,7 @@ pub(crate) fn unconstrained<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-pub(crate) use os::{stack_floor, thread_id};
+pub(crate) use os::{stack_floor, stack_holds, thread_id};
 
 use os::thread_work;
 
@@ -214,6 +214,8 @@ mod os {
         reason = "asks libc for the thread's stack and its use of the cores"
     )]
 
+    use std::ops::Range;
+
     use super::Work;
 
     /// What a panic and its unwinding need.
@@ -222,19 +224,25 @@ mod os {
     /// The lowest address that leaves room for a panic. Asked once a thread: for
     /// the main thread the answer is read from a file.
     pub(crate) fn stack_floor() -> usize {
-        thread_local! {
-            static FLOOR: usize = ask();
-        }
-        FLOOR.with(|floor| *floor)
+        STACK.with(|stack| stack.start)
     }
 
-    fn ask() -> usize {
+    /// Whether the address is one of the calling thread's stack, above the floor.
+    pub(crate) fn stack_holds(address: usize) -> bool {
+        STACK.with(|stack| stack.contains(&address))
+    }
+
+    thread_local! {
+        static STACK: Range<usize> = ask();
+    }
+
+    fn ask() -> Range<usize> {
         let mut attr = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
         // SAFETY: plain call.
         let me = unsafe { libc::pthread_self() };
         // SAFETY: fills `attr` for the calling thread, or fails.
         if unsafe { libc::pthread_getattr_np(me, attr.as_mut_ptr()) } != 0 {
-            return 0;
+            return 0..0;
         }
         let (mut low, mut size) = (std::ptr::null_mut(), 0);
         // SAFETY: initialised above; the two places are valid.
@@ -243,9 +251,9 @@ mod os {
         // SAFETY: initialised above and not used again.
         unsafe { libc::pthread_attr_destroy(attr.as_mut_ptr()) };
         if got == 0 {
-            low.addr() + MARGIN.min(size / 4)
+            low.addr() + MARGIN.min(size / 4)..low.addr() + size
         } else {
-            0
+            0..0
         }
     }
 
@@ -282,6 +290,11 @@ mod os {
     /// Not known here: the guard only ever holds the poison.
     pub(crate) fn stack_floor() -> usize {
         0
+    }
+
+    /// Not known here: no stack is walked from outside.
+    pub(crate) fn stack_holds(_address: usize) -> bool {
+        false
     }
 
     /// Not needed where thread states are not read.

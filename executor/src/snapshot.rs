@@ -52,8 +52,10 @@ use crate::g::{Header, ReadyG, TaskRef};
 use crate::handle::Handle;
 use crate::leaf;
 use crate::m::{self, MShared};
+use crate::polltick::Seen;
 use crate::probe::{self, Taking};
 use crate::sched::Sched;
+use crate::stacks::{self, Stack};
 use crate::stw;
 use crate::sync::{Arc, Mutex, Ordering, lock, try_lock};
 use crate::syscall::block_in_place;
@@ -144,23 +146,33 @@ impl fmt::Display for Shot {
     }
 }
 
+/// What a snapshot tells of polls that have lasted for long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Polls {
+    /// That they go on.
+    Named,
+    /// Their stacks as well, for which their threads are interrupted: see
+    /// [`set_poll_stacks`](crate::stacks::set_poll_stacks).
+    Asked,
+}
+
 /// Every task of the runtime, in the order of ids.
 pub fn tasks(handle: &Handle) -> Vec<TaskInfo> {
-    take(handle).0
+    take(handle, Polls::Named).0
 }
 
 /// Every task of the runtime, in the order of ids, and how that went.
-pub fn take(handle: &Handle) -> (Vec<TaskInfo>, Shot) {
+pub fn take(handle: &Handle, polls: Polls) -> (Vec<TaskInfo>, Shot) {
     let mut found = Vec::with_capacity(handle.sched().registry.len() + 64);
-    let shot = visit(handle, |task| found.push(task));
+    let shot = visit(handle, polls, |task| found.push(task));
     found.sort_by_key(|task| task.id);
     (found, shot)
 }
 
 /// Calls `each` with every task of the runtime once, in no order, so that nobody need
 /// keep them all. It must not ask for a snapshot itself.
-pub fn visit(handle: &Handle, each: impl FnMut(TaskInfo)) -> Shot {
-    walk(handle.sched(), Hooks::On, each)
+pub fn visit(handle: &Handle, polls: Polls, each: impl FnMut(TaskInfo)) -> Shot {
+    walk(handle.sched(), Hooks::On, polls, each)
 }
 
 /// The task that runs on this thread. No lock, no stop.
@@ -195,8 +207,18 @@ impl Drop for Closing {
 }
 
 #[track_caller]
-pub(crate) fn walk(sched: &Arc<Sched>, hooks: Hooks, each: impl FnMut(TaskInfo)) -> Shot {
+pub(crate) fn walk(
+    sched: &Arc<Sched>,
+    hooks: Hooks,
+    polls: Polls,
+    each: impl FnMut(TaskInfo),
+) -> Shot {
     sched.assert_here();
+    // Before the epoch, so that nobody pays for the time of the answers.
+    let stacks = match polls {
+        Polls::Named => Vec::new(),
+        Polls::Asked => stacks::of_long_polls(sched),
+    };
     let mut last = try_lock(&LAST).unwrap_or_else(|| block_in_place(|| lock(&LAST)));
     let epoch = Epoch::next(*last);
     *last = Some(epoch);
@@ -207,6 +229,7 @@ pub(crate) fn walk(sched: &Arc<Sched>, hooks: Hooks, each: impl FnMut(TaskInfo))
     let mut open = open(sched, hooks, taking);
     let mut sink = Sink {
         polls: std::mem::take(&mut open.polls),
+        stacks,
         tasks: 0,
         each,
     };
@@ -312,8 +335,21 @@ struct Poll {
     spawned_at: &'static Location<'static>,
     blocks: bool,
     age: Duration,
+    tick: Seen,
     /// Whether its task has been met on a list.
     met: bool,
+}
+
+impl Poll {
+    /// Its stack, if it has been this poll all the time.
+    fn stack_in(&self, stacks: &[Stack]) -> Option<Arc<[usize]>> {
+        let is_mine = |stack: &&Stack| stack.thread == self.mp.id && stack.id == self.id;
+        let stack = stacks.iter().find(is_mine)?;
+        stack
+            .poll
+            .is_poll_of(self.tick)
+            .then(|| stack.frames.clone())
+    }
 }
 
 fn polls(sched: &Sched, own: Option<u32>) -> Vec<Poll> {
@@ -328,6 +364,7 @@ fn polls(sched: &Sched, own: Option<u32>) -> Vec<Poll> {
             spawned_at,
             blocks: mp.blocks(),
             age: mp.polltick.age(now),
+            tick: mp.polltick.look(),
             met: false,
         })
     });
@@ -339,6 +376,8 @@ fn polls(sched: &Sched, own: Option<u32>) -> Vec<Poll> {
 /// Where the records go.
 struct Sink<F> {
     polls: Vec<Poll>,
+    /// Those of polls that had lasted for long before.
+    stacks: Vec<Stack>,
     tasks: usize,
     each: F,
 }
@@ -350,6 +389,8 @@ impl<F: FnMut(TaskInfo)> Sink<F> {
             poll.met = true;
             if poll.blocks {
                 task.status = Status::Syscall;
+            } else if task.status == Status::Running {
+                task.stack = poll.stack_in(&self.stacks);
             }
         }
         self.tasks += 1;
@@ -372,7 +413,11 @@ impl<F: FnMut(TaskInfo)> Sink<F> {
     fn finish(mut self) -> usize {
         let unmet = std::mem::take(&mut self.polls);
         for poll in unmet.iter().filter(|poll| !poll.met) {
-            self.give(TaskInfo::polled(poll.id, poll.spawned_at, poll.blocks));
+            let mut task = TaskInfo::polled(poll.id, poll.spawned_at, poll.blocks);
+            if !poll.blocks {
+                task.stack = poll.stack_in(&self.stacks);
+            }
+            self.give(task);
         }
         self.tasks
     }

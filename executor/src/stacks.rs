@@ -6,11 +6,31 @@
 //! and the addresses are kept once for each different stack. Names are for the
 //! reader to find.
 //!
+//! A poll that goes on and on has a stack as well: `polls.rs` asks for it.
+//!
 //! Invariant: a walk reads only between its own frame and that of the poll's caller,
 //! on its own thread. That part of the stack is in use, so it can be read, whatever
 //! a register holds that is no frame pointer.
 
 #![expect(unsafe_code, reason = "reads the frames of its own thread's stack")]
+
+#[cfg(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod polls;
+#[cfg(not(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+mod polls {
+    /// Nobody is asked here.
+    pub(crate) fn of_long_polls(_sched: &crate::sched::Sched) -> Vec<super::Stack> {
+        Vec::new()
+    }
+}
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -19,6 +39,7 @@ use std::ptr;
 
 use crate::g::Header;
 use crate::m::M;
+use crate::polltick::Seen;
 use crate::sync::{Arc, AtomicU32, Mutex, Ordering, lock};
 
 /// What diagnostics are on, a bit each. One load answers for all of them.
@@ -26,6 +47,8 @@ static FLAGS: AtomicU32 = AtomicU32::new(0);
 
 /// Leaves note the stack on which they wait.
 const PARK_STACK: u32 = 1;
+/// Dumps do not ask for the stacks of long polls.
+const NO_POLL_STACK: u32 = 2;
 
 /// Whether leaves are to note their stacks.
 #[inline]
@@ -48,6 +71,28 @@ pub fn set_park_stacks(on: bool) -> bool {
 pub fn park_stacks() -> bool {
     wanted()
 }
+
+/// Whether dumps ask for the stacks of polls that go on and on: they do unless this
+/// is called, in a program with frame pointers. Returns whether they did.
+pub fn set_poll_stacks(on: bool) -> bool {
+    let before = if on {
+        FLAGS.fetch_and(!NO_POLL_STACK, Ordering::Relaxed) // ord: as above
+    } else {
+        FLAGS.fetch_or(NO_POLL_STACK, Ordering::Relaxed) // ord: as above
+    };
+    before & NO_POLL_STACK == 0
+}
+
+/// The stack of a poll that has lasted for long.
+pub(crate) struct Stack {
+    /// The M, and the task that it polls.
+    pub(crate) thread: u32,
+    pub(crate) id: u64,
+    pub(crate) poll: Seen,
+    pub(crate) frames: Arc<[usize]>,
+}
+
+pub(crate) use self::polls::of_long_polls;
 
 /// Frames of one stack at most.
 const DEEPEST: usize = 64;
@@ -213,27 +258,46 @@ pub fn has_frame_pointers() -> bool {
 )]
 fn walk(end: usize, found: &mut [usize; DEEPEST]) -> usize {
     let here = (&raw const *found).addr();
-    let mut frame = frame_pointer();
-    let mut low = here;
     let mut n = 0;
-    while n < DEEPEST
-        && frame > low
+    let each = |back| {
+        found[n] = back;
+        n += 1;
+        n < DEEPEST
+    };
+    // SAFETY: `found` and `end` are held by frames in use of this thread.
+    unsafe { follow(frame_pointer(), here, end, each) };
+    n
+}
+
+/// Calls `each` with the return addresses of the frames above `low` and below `end`,
+/// from this frame outwards, until it wants no more. No frame need be one.
+///
+/// # Safety
+/// What lies between the two addresses is a part in use of this thread's stack.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "its frame would be part of what it finds"
+)]
+unsafe fn follow(
+    mut frame: usize,
+    mut low: usize,
+    end: usize,
+    mut each: impl FnMut(usize) -> bool,
+) {
+    while frame > low
         && frame < end.saturating_sub(2 * size_of::<usize>())
         && frame.is_multiple_of(align_of::<usize>())
     {
         let words = ptr::with_exposed_provenance::<usize>(frame);
-        // SAFETY: aligned, and between two addresses of this thread's stack that
-        // frames in use hold: `found` and `end`. Nobody else writes there.
+        // SAFETY: aligned, and in use by contract. Nobody else writes there.
         let (next, back) = unsafe { (words.read_volatile(), words.add(1).read_volatile()) };
-        if back == 0 {
+        if back == 0 || !each(back) {
             break;
         }
-        found[n] = back;
-        n += 1;
         low = frame;
         frame = next;
     }
-    n
 }
 
 #[inline(always)]

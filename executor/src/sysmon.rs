@@ -429,7 +429,7 @@ fn key(site: &'static Location<'static>) -> (&'static str, u32, u32) {
 
 /// Reads the state letter of a `/proc/…/stat` line: it follows the command in
 /// parentheses, which may itself contain any character.
-fn sleeps(stat: &[u8]) -> bool {
+pub(crate) fn sleeps(stat: &[u8]) -> bool {
     let after = stat
         .iter()
         .rposition(|&b| b == b')')

@@ -5,9 +5,10 @@
 //! (`RUSTFLAGS="-C force-frame-pointers=yes"`); `zoo snapshot N` times snapshots of N
 //! parked tasks: how long the world stood still, how long all took, and how late a
 //! task was that wakes every millisecond; `zoo soak [SECONDS]` looks for false proofs
-//! under a mixed load; `zoo parkcost` prints what a park costs with stacks off and on; `zoo stay` keeps the tasks of
-//! `states` until its input ends: `kill -QUIT` shows them; `zoo deadlock` hangs for
-//! ever, or ends with status 2 under `GMP_DEBUG=deadlock=fatal`; `zoo orphan_birth` and
+//! under a mixed load; `zoo parkcost` prints what a park costs with stacks off and
+//! on; `zoo hog` shows where a task computes; `zoo stay` keeps the tasks of `states`
+//! until its input ends: `kill -QUIT` shows them; `zoo deadlock` hangs for ever, or
+//! ends with status 2 under `GMP_DEBUG=deadlock=fatal`; `zoo orphan_birth` and
 //! `zoo orphan_drop` print the proof of a leak, the latter with who made it one
 //! (`RUSTFLAGS="--cfg gmp_watch_wakers"`).
 
@@ -49,13 +50,15 @@ async fn main() -> std::io::Result<()> {
         ["parkcost"] => gmp::task::spawn_blocking(parkcost::parkcost)
             .await
             .map_err(std::io::Error::other)?,
+        ["hog"] => hog().await,
         ["stay"] => stay().await,
         ["deadlock"] => stuck::deadlock().await,
         ["orphan_birth"] => stuck::orphan_birth().await,
         ["orphan_drop"] => stuck::orphan_drop().await,
         _ => panic!(
             "usage: zoo states [FORM] | zoo snapshot N | zoo soak [SECONDS] | zoo nested [FORM] | \
-             zoo parkcost | zoo stay | zoo deadlock | zoo orphan_birth | zoo orphan_drop; forms: text, groups, json, folded, pprof, svg"
+             zoo parkcost | zoo hog | zoo stay | zoo deadlock | zoo orphan_birth | zoo \
+             orphan_drop; forms: text, groups, json, folded, pprof, svg"
         ),
     }
 }
@@ -121,6 +124,25 @@ async fn nested(form: &str) -> std::io::Result<()> {
     tasks.retain(|info| info.id == task.id().get());
     task.abort();
     write(&tasks, form)
+}
+
+/// A poll that never gives way, as a dump shows it.
+async fn hog() -> std::io::Result<()> {
+    #[inline(never)]
+    fn hog_loop(on: &AtomicBool) {
+        while on.load(Ordering::Relaxed) {
+            std::hint::spin_loop();
+        }
+    }
+    let on = Arc::new(AtomicBool::new(true));
+    let until = on.clone();
+    let task = gmp::spawn(async move { hog_loop(&until) });
+    gmp::time::sleep(Duration::from_millis(50)).await;
+    let asked = Instant::now();
+    let text = gmp_profiler::stack_all();
+    println!("# written in {:?}\n{text}", asked.elapsed());
+    on.store(false, Ordering::Relaxed);
+    task.await.map_err(std::io::Error::other)
 }
 
 /// The cost of snapshots of `n` parked tasks to themselves and to others: of a list

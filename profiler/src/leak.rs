@@ -160,7 +160,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 fn look(handle: &Handle, options: &Options) -> Vec<Leak> {
     let own = try_id().map(|id| id.get());
     let here = Handle::try_current().is_ok_and(|current| current.same_runtime(handle));
-    Profile::of(handle)
+    Profile::glance(handle)
         .iter()
         .filter(|task| !task.root && (!here || own != Some(task.id)))
         .filter(|task| !options.ignores(task))

@@ -30,7 +30,7 @@ pub use crate::recover::{Recover, RecoverFuture, RecoverLayer};
 #[doc(hidden)]
 pub use crate::sigquit::QuitListener;
 pub use crate::sigquit::{ParseSigQuitError, SigQuit, on_sigquit};
-pub use crate::symbols::{NoFramePointers, park_stacks};
+pub use crate::symbols::{NoFramePointers, park_stacks, poll_stacks};
 pub use crate::waiting::{Waiting, waiting};
 pub use gmp_executor::WaitReason;
 pub use gmp_executor::snapshot::{Mode, Shot, Status, Straggler, TaskInfo};

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gmp_executor::Handle;
-use gmp_executor::snapshot::{self, Shot, TaskInfo};
+use gmp_executor::snapshot::{self, Polls, Shot, TaskInfo};
 
 #[cfg(feature = "flamegraph")]
 use crate::flame;
@@ -23,7 +23,7 @@ impl Taken {
     pub(crate) fn of(handle: &Handle, each: impl FnMut(TaskInfo)) -> Taken {
         Taken {
             at: SystemTime::now(),
-            shot: snapshot::visit(handle, each),
+            shot: snapshot::visit(handle, Polls::Asked, each),
             procs: handle.procs(),
         }
     }
@@ -61,8 +61,17 @@ pub fn tasks() -> Profile {
 impl Profile {
     /// Every task of `handle`'s runtime.
     pub fn of(handle: &Handle) -> Profile {
+        Profile::with(handle, Polls::Asked)
+    }
+
+    /// As [`Profile::of`], for looks that come often: no thread is interrupted.
+    pub(crate) fn glance(handle: &Handle) -> Profile {
+        Profile::with(handle, Polls::Named)
+    }
+
+    fn with(handle: &Handle, polls: Polls) -> Profile {
         let at = SystemTime::now();
-        let (tasks, shot) = snapshot::take(handle);
+        let (tasks, shot) = snapshot::take(handle, polls);
         let procs = handle.procs();
         Profile {
             tasks,

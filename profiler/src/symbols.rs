@@ -48,6 +48,27 @@ pub fn park_stacks(on: bool) -> Result<(), NoFramePointers> {
     }
 }
 
+/// Whether dumps show the stacks of tasks that compute, in the whole process. They do
+/// unless this turns it off, on Linux, in a program with frame pointers
+/// ([`park_stacks`]).
+///
+/// A poll that has lasted for some milliseconds is asked where it is when a snapshot
+/// is taken to be shown ([`Profile`](crate::Profile), [`Grouped`](crate::Grouped),
+/// [`dump`](crate::dump()) and `SIGQUIT`): its thread gets a `SIGURG`, as Go's do, and
+/// the handler walks the frames. A thread that sleeps in the kernel is left alone, and
+/// whoever asks waits for 20 ms at most. The handler is installed when the first such
+/// poll is met; signals of others go on to the handler that was there before, and
+/// a program that installs one later has the signal to itself again.
+///
+/// ```
+/// gmp_profiler::poll_stacks(false);
+/// // No signal is ever sent from here on.
+/// # gmp_profiler::poll_stacks(true);
+/// ```
+pub fn poll_stacks(on: bool) {
+    stacks::set_poll_stacks(on);
+}
+
 /// The program was built without frame pointers; see [`park_stacks`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoFramePointers(());

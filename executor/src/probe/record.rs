@@ -34,7 +34,8 @@ pub struct TaskInfo {
     /// The type of its future.
     pub type_name: &'static str,
     /// The return addresses of the stack on which it waits, the leaf first, if
-    /// [`stacks`] are on and the program has frame pointers.
+    /// [`stacks`] are on and the program has frame pointers; or of that on which a poll
+    /// computes that has lasted for long, see [`stacks::set_poll_stacks`].
     pub stack: Option<Arc<[usize]>>,
     /// Bytes of its allocation.
     pub size: usize,

@@ -7,7 +7,7 @@ use std::panic::Location;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::{Hooks, Mode, Shot, Status, TaskInfo, visit, walk};
+use super::{Hooks, Mode, Polls, Shot, Status, TaskInfo, visit, walk};
 use crate::g::join::AbortHandle;
 use crate::probe::WaitReason;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, lock};
@@ -20,7 +20,7 @@ fn runtime(procs: usize) -> Runtime {
 /// All tasks, and how that went.
 fn look(handle: &Handle, hooks: Hooks) -> (Vec<TaskInfo>, Shot) {
     let mut tasks = Vec::new();
-    let shot = walk(handle.sched(), hooks, |task| tasks.push(task));
+    let shot = walk(handle.sched(), hooks, Polls::Named, |task| tasks.push(task));
     assert_eq!(tasks.len(), shot.tasks);
     (tasks, shot)
 }
@@ -283,7 +283,7 @@ fn a_panic_closes_the_snapshot() {
     let rt = runtime(1);
     let task = rt.spawn(std::future::pending::<()>());
     let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        visit(rt.handle(), |_| panic!("enough"));
+        visit(rt.handle(), Polls::Named, |_| panic!("enough"));
     }));
     assert!(failed.is_err());
     let (tasks, shot) = look(rt.handle(), Hooks::On);

@@ -109,7 +109,7 @@ impl Options {
 
     pub(super) fn ignore_current_of(mut self, handle: &Handle) -> Options {
         self.ids
-            .extend(Profile::of(handle).iter().map(|task| task.id));
+            .extend(Profile::glance(handle).iter().map(|task| task.id));
         self
     }
 

@@ -6,6 +6,7 @@ mod watchdog;
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::time::Duration;
 
 use gmp::io::{Interest, Ready};
@@ -207,5 +208,120 @@ fn every_socket_has_them() {
         let recv = || SockRef::from(&right).recv(&mut buf);
         let n = right.async_io(Interest::READABLE, recv).await;
         assert_eq!(n.expect("five bytes"), 5);
+    });
+}
+
+/// What is thought ready, once it is as `wanted`: an event may be on its way.
+async fn until(
+    mut ready: impl AsyncFnMut() -> io::Result<Ready>,
+    wanted: impl Fn(Ready) -> bool,
+) -> Ready {
+    loop {
+        let found = ready().await.expect("open");
+        if wanted(found) {
+            return found;
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[test]
+fn a_tcp_peer_that_sends_no_more_has_closed_one_direction() {
+    on_each(async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let addr = listener.local_addr().expect("an address");
+        let (near, far) = futures::join!(TcpStream::connect(addr), listener.accept());
+        let (near, (far, _)) = (near.expect("connected"), far.expect("accepted"));
+        far.try_write(b"last words").expect("room");
+        let open = near.ready(BOTH).await.expect("open");
+        assert!(!open.is_read_closed() && !open.is_write_closed());
+
+        far.shutdown(Shutdown::Write).expect("connected");
+        let ready = until(|| near.ready(BOTH), Ready::is_read_closed).await;
+        assert!(ready.is_readable() && !ready.is_write_closed(), "{ready:?}");
+        // Only what is asked for.
+        let writable = near.ready(Interest::WRITABLE).await.expect("open");
+        assert_eq!(writable, Ready::WRITABLE);
+        // What has come may still be read, and an answer may be sent.
+        let received = async |stream: &TcpStream| {
+            let mut buf = [MaybeUninit::uninit(); 32];
+            let recv = || SockRef::from(stream).recv(&mut buf);
+            let n = stream.async_io(Interest::READABLE, recv).await;
+            n.expect("open, or at its end")
+        };
+        assert_eq!(received(&near).await, 10);
+        assert_eq!(received(&near).await, 0);
+        assert_eq!(near.try_write(b"answer").expect("room"), 6);
+        assert_eq!(received(&far).await, 6);
+        let ready = near.ready(Interest::READABLE).await.expect("open");
+        assert_eq!(ready, Ready::READABLE | Ready::READ_CLOSED);
+
+        // Both directions are over: neither end can do anything more.
+        near.shutdown(Shutdown::Write).expect("connected");
+        for end in [&near, &far] {
+            let ready = until(|| end.ready(BOTH), Ready::is_write_closed).await;
+            assert!(ready.is_read_closed(), "{ready:?}");
+        }
+        let error = near.try_write(b"x").expect_err("the end");
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    });
+}
+
+#[test]
+fn a_reset_closes_both_directions() {
+    on_each(async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let addr = listener.local_addr().expect("an address");
+        let (near, far) = futures::join!(TcpStream::connect(addr), listener.accept());
+        let (near, (far, _)) = (near.expect("connected"), far.expect("accepted"));
+        SockRef::from(&far)
+            .set_linger(Some(Duration::ZERO))
+            .expect("an option");
+        drop(far);
+        let ready = until(|| near.ready(BOTH), Ready::is_write_closed).await;
+        assert!(ready.is_read_closed() && ready.is_writable(), "{ready:?}");
+        assert_eq!(
+            format!("{ready:?}"),
+            "READABLE | WRITABLE | READ_CLOSED | WRITE_CLOSED"
+        );
+    });
+}
+
+#[test]
+fn a_unix_peer_closes_one_direction_or_both() {
+    on_each(async || {
+        let (near, far) = UnixStream::pair().expect("a pair");
+        far.shutdown(Shutdown::Write).expect("connected");
+        let ready = until(|| near.ready(BOTH), Ready::is_read_closed).await;
+        assert!(!ready.is_write_closed(), "{ready:?}");
+        assert_eq!(near.try_write(b"x").expect("room"), 1);
+        drop(far);
+        let ready = until(|| near.ready(BOTH), Ready::is_write_closed).await;
+        assert!(ready.is_read_closed(), "{ready:?}");
+        // One that waits is woken by the end, and is told.
+        let (near, far) = UnixStream::pair().expect("a pair");
+        drain(&near);
+        let end = async {
+            sleep(Duration::from_millis(5)).await;
+            drop(far);
+        };
+        let (ready, ()) = futures::join!(near.ready(Interest::READABLE), end);
+        assert_eq!(ready.expect("open"), Ready::READABLE | Ready::READ_CLOSED);
+    });
+}
+
+#[test]
+fn an_end_that_came_before_the_socket_is_told_at_once() {
+    on_each(async || {
+        let (near, far) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        drop(far);
+        near.set_nonblocking(true).expect("an option");
+        let near = UnixStream::from_std(near).expect("registered");
+        let ready = near.ready(BOTH).await.expect("open");
+        assert!(ready.is_read_closed() && ready.is_write_closed());
+        // A datagram socket has no end.
+        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("bound");
+        let ready = socket.ready(Interest::WRITABLE).await.expect("open");
+        assert_eq!(ready, Ready::WRITABLE);
     });
 }

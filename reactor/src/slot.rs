@@ -97,6 +97,14 @@ impl Slot {
         (word & READY != 0).then_some(Seen(word))
     }
 
+    /// Whether the end may have come: the system has announced one, or an error, and no
+    /// operation has shown since that it is otherwise; or it has announced nothing yet.
+    pub(crate) fn may_have_ended(&self) -> bool {
+        // ord: Relaxed: a hint, whoever wants to know asks the system
+        let word = self.word.load(Ordering::Relaxed);
+        word & HUP != 0 || word < TICK
+    }
+
     /// The operation would block: not ready any more, unless an event came
     /// since the look.
     pub(crate) fn clear(&self, seen: Seen) {
@@ -335,11 +343,15 @@ mod tests {
     #[test]
     fn a_short_read_does_not_clear_a_hangup_but_would_block_does() {
         let slot = Slot::new();
+        assert!(slot.may_have_ended(), "nothing is known");
+        slot.set_ready(false, &mut Vec::new());
+        assert!(!slot.may_have_ended());
         slot.set_ready(true, &mut Vec::new());
         slot.set_ready(false, &mut Vec::new());
         slot.drained(slot.look().unwrap());
+        assert!(slot.may_have_ended());
         slot.clear(slot.look().unwrap());
-        assert!(slot.look().is_none());
+        assert!(slot.look().is_none() && !slot.may_have_ended());
         slot.set_ready(false, &mut Vec::new());
         slot.drained(slot.look().unwrap());
         assert!(slot.look().is_none());

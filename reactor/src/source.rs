@@ -276,6 +276,13 @@ impl Source {
         }
     }
 
+    /// Whether the end of this direction may have come, as far as events have told: a
+    /// peer that is gone, an error, or no event so far. One load; a no is certain only
+    /// up to the last poll of the reactor, and a yes is worth a look.
+    pub fn may_have_ended(&self, dir: Direction) -> bool {
+        self.desc.lane(dir).slot.may_have_ended()
+    }
+
     fn poll_ready_at(
         &self,
         dir: Direction,

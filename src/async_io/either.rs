@@ -1,14 +1,14 @@
 //! Waits and attempts on one direction or on both.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use gmp_executor::leaf;
-use gmp_reactor::{Direction, Drained};
-use rustix::event::PollFlags;
+use gmp_reactor::{Direction, Drained, Source};
+use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::level;
 use super::op::Readiness;
@@ -19,6 +19,8 @@ use crate::io::{Interest, Ready};
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub(crate) struct EitherReady<'a> {
+    source: &'a Source,
+    fd: BorrowedFd<'a>,
     read: Option<Readiness<'a>>,
     write: Option<Readiness<'a>>,
 }
@@ -31,6 +33,8 @@ impl<S: AsFd> Io<S> {
     ) -> EitherReady<'_> {
         let wait = |dir, wanted: bool| wanted.then(|| self.readiness(dir, location));
         EitherReady {
+            source: self.source(),
+            fd: self.as_fd(),
             read: wait(Direction::Read, interest.is_readable()),
             write: wait(Direction::Write, interest.is_writable()),
         }
@@ -122,7 +126,39 @@ impl Future for EitherReady<'_> {
         }
         match found.is_empty() {
             true => Poll::Pending,
-            false => Poll::Ready(Ok(found)),
+            false => Poll::Ready(Ok(found | this.ended())),
         }
+    }
+}
+
+/// The peer sends no more; only some systems tell that apart from the end of both.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+const NO_MORE: PollFlags = PollFlags::RDHUP;
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+const NO_MORE: PollFlags = PollFlags::HUP;
+
+impl EitherReady<'_> {
+    /// Which of the directions that are asked for have ended. Readiness is remembered
+    /// and an end need not be, so the system is asked, where events gave reason to.
+    fn ended(&self) -> Ready {
+        let may_have_ended = |dir| self.source.may_have_ended(dir);
+        let read = self.read.is_some() && may_have_ended(Direction::Read);
+        let write = self.write.is_some() && may_have_ended(Direction::Write);
+        if !read && !write {
+            return Ready::EMPTY;
+        }
+        let mut fds = [PollFd::from_borrowed_fd(self.fd, NO_MORE)];
+        let now = Timespec::default();
+        // A look that fails has seen no end.
+        let _ = rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&now)));
+        let seen = fds[0].revents();
+        let mut ended = Ready::EMPTY;
+        if read && seen.intersects(NO_MORE | PollFlags::HUP) {
+            ended = ended | Ready::READ_CLOSED;
+        }
+        if write && seen.intersects(PollFlags::HUP | PollFlags::ERR) {
+            ended = ended | Ready::WRITE_CLOSED;
+        }
+        ended
     }
 }

@@ -8,6 +8,7 @@
 mod after_func;
 mod instant;
 mod interval;
+mod own_timer;
 mod sleep;
 mod timeout;
 
@@ -16,6 +17,7 @@ pub use std::time::Duration;
 pub use self::after_func::{Timer, after_func};
 pub use self::instant::Instant;
 pub use self::interval::{Interval, MissedTickBehavior, interval, interval_at};
+pub(crate) use self::own_timer::OwnTimer;
 pub use self::sleep::{Sleep, sleep, sleep_until};
 pub use self::timeout::{Timeout, timeout, timeout_at};
 pub use gmp_executor::virtual_time::{advance, pause, resume};

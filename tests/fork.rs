@@ -14,7 +14,8 @@ mod forked;
 mod watchdog;
 
 use std::future::pending;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::pin::Pin;
 use std::process::Command;
@@ -25,9 +26,10 @@ use std::time::Duration;
 
 use futures::{AsyncReadExt, AsyncWriteExt};
 use gmp::net::UnixStream;
+use gmp::profiler::{SigQuit, on_sigquit};
 use gmp::runtime::{Builder, Handle, Runtime};
 use gmp::signal::{SignalKind, unix};
-use gmp::time::sleep;
+use gmp::time::{Instant, after_func, sleep};
 
 use forked::{Forked, fork};
 
@@ -218,6 +220,50 @@ fn what_the_child_drops_stays_the_parents() {
     });
 }
 
+/// Each timer has a lock, which a thread of the parent may hold at the fork.
+#[test]
+fn timers_in_motion_are_dropped_in_the_child() {
+    alone("timers_in_motion_are_dropped_in_the_child", || {
+        let rt = runtime(1);
+        let _guard = rt.enter();
+        let far_away = Duration::from_secs(3600);
+        // One that another thread moves all the time.
+        let call = after_func(far_away, || unreachable!("never"));
+        let (moved, stop) = (call.clone(), Arc::new(AtomicBool::new(false)));
+        let ends = stop.clone();
+        let mover = std::thread::spawn(move || {
+            while !ends.load(Ordering::SeqCst) {
+                assert!(moved.reset(far_away));
+            }
+        });
+        for _ in 0..30 {
+            // And those of which one fires at the moment.
+            let mut naps: Vec<_> = (0..1000)
+                .map(|n| sleep(Duration::from_micros(2 * n)))
+                .collect();
+            let (near, _far) = UnixStream::pair().expect("a pair");
+            near.set_deadline(Some(Instant::now() + far_away));
+            let mut near = Some(near);
+            rt.block_on(async {
+                for nap in &mut naps {
+                    let _ = futures::poll!(nap);
+                }
+            });
+            let child = fork(|| {
+                drop(std::mem::take(&mut naps));
+                let near = near.take().expect("a copy");
+                near.set_deadline(None);
+                drop(near);
+                assert!(!call.stop() && !call.reset(Duration::ZERO));
+            });
+            child.ended_well();
+        }
+        stop.store(true, Ordering::SeqCst);
+        mover.join().expect("no panic");
+        assert!(call.stop(), "the parent's was left alone");
+    });
+}
+
 #[test]
 fn a_wake_in_the_child_runs_nothing() {
     alone("a_wake_in_the_child_runs_nothing", || {
@@ -295,7 +341,7 @@ fn what_the_child_waits_for_from_its_parent_is_told() {
             let nap = nap.take().expect("a copy");
             let until = nap.deadline();
             runtime(1).block_on(nap);
-            assert!(gmp::time::Instant::now() >= until);
+            assert!(Instant::now() >= until);
         });
         child.ended_well();
         rt.block_on(nap.take().expect("the child had a copy"));
@@ -434,5 +480,37 @@ fn a_signal_to_the_child_is_not_the_parents() {
             nothing
         });
         assert!(heard, "the parent heard the child's signal");
+    });
+}
+
+#[test]
+fn sigquit_in_the_child_is_not_the_parents() {
+    alone("sigquit_in_the_child_is_not_the_parents", || {
+        let rt = runtime(1);
+        // The parent would dump its tasks and exit with status 2.
+        on_sigquit(SigQuit::Exit).expect("a handler");
+        // SAFETY: plain call.
+        let raise = || unsafe { libc::raise(libc::SIGQUIT) };
+        let child = fork(|| {
+            raise();
+        });
+        assert_eq!(child.status, -libc::SIGQUIT, "{child:?}");
+        // A child that asks has a dump of its own, and goes on.
+        let child = fork(|| {
+            let (mut told, tell) = std::io::pipe().expect("a pipe");
+            // SAFETY: both are open.
+            assert_eq!(unsafe { libc::dup2(tell.as_raw_fd(), 2) }, 2);
+            on_sigquit(SigQuit::Dump).expect("a handler");
+            raise();
+            let (mut text, wanted) = (Vec::new(), b"SIGQUIT: quit\n");
+            while text.len() < wanted.len() {
+                let mut bytes = [0; 256];
+                let n = told.read(&mut bytes).expect("open");
+                text.extend_from_slice(&bytes[..n]);
+            }
+            assert!(text.starts_with(wanted));
+        });
+        child.ended_well();
+        is_whole(&rt);
     });
 }

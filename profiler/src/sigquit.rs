@@ -7,6 +7,9 @@
 //! 1. The handler only calls what POSIX allows in one: no lock, no allocation.
 //! 2. A listener of the program's own for the signal takes it away from us, as
 //!    `signal.Notify` does in Go.
+//! 3. A child of fork has the handler and not the thread, and the socket is its
+//!    parent's. There the signal does what the system does, unless the child asks for
+//!    a thread of its own.
 
 #![expect(
     unsafe_code,
@@ -73,6 +76,9 @@ static LISTENERS: AtomicU32 = AtomicU32::new(0);
 /// Dumps that were asked for and are not written yet.
 static ASKED: AtomicU32 = AtomicU32::new(0);
 
+/// The process whose thread writes dumps.
+static SERVED: AtomicU32 = AtomicU32::new(0);
+
 /// Decides what `SIGQUIT` does from now on, in the whole process. `#[gmp::main]`
 /// asks for [`SigQuit::Exit`]; a library should leave the choice to its program.
 /// The environment's `GMP_SIGQUIT=off|dump|exit` wins over every call.
@@ -81,7 +87,8 @@ static ASKED: AtomicU32 = AtomicU32::new(0);
 /// text form. A thread called `gmp-diag` writes it, which starts with the first
 /// call that asks for a dump and which no scheduler knows: it answers while every
 /// P computes. While the program itself listens for the signal
-/// (`gmp::signal::unix`), nothing else happens.
+/// (`gmp::signal::unix`), nothing else happens. In a child of fork the signal ends
+/// the process, as if nobody had asked; it may ask itself.
 ///
 /// # Errors
 /// `InvalidInput` for a bad `GMP_SIGQUIT`; the system's, if it has no descriptors
@@ -115,30 +122,38 @@ pub fn on_sigquit(wanted: SigQuit) -> io::Result<()> {
 
 /// Starts the thread and puts the handler in place, once in a process.
 fn install() -> io::Result<()> {
-    static INSTALLED: Mutex<bool> = Mutex::new(false);
-    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
-    if *installed {
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+    let here = std::process::id();
+    if SERVED.load(Ordering::Relaxed) == here {
         return Ok(());
     }
     let (notes, bell) = UnixStream::pair()?;
     std::thread::Builder::new()
         .name("gmp-diag".to_owned())
         .spawn(move || serve(notes))?;
-    let ring = move || on_signal(&bell);
+    let ring = move || on_signal(&bell, here);
     // SAFETY: `on_signal` only makes calls that are safe in a handler and does not
     // panic; the registry keeps errno as it was.
     unsafe { signal_hook_registry::register(libc::SIGQUIT, ring) }?;
-    *installed = true;
+    ASKED.store(0, Ordering::Relaxed);
+    SERVED.store(here, Ordering::Relaxed);
     Ok(())
 }
 
-/// The handler.
-fn on_signal(bell: &UnixStream) {
+/// The handler, put in place by the process `installer`.
+fn on_signal(bell: &UnixStream, installer: u32) {
     if LISTENERS.load(Ordering::Relaxed) > 0 {
         return;
     }
+    let here = std::process::id();
+    let served = SERVED.load(Ordering::Relaxed) == here;
+    if served && installer != here {
+        // The handler of a parent; this process's own comes as well.
+        return;
+    }
     let wanted = WANTED.load(Ordering::Relaxed);
-    if wanted == OFF {
+    if !served || wanted == OFF {
         // SAFETY: both calls are safe in a handler; the signal is blocked until it
         // returns, and then does what the system does with it.
         unsafe {

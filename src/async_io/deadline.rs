@@ -10,9 +10,8 @@ use std::task::{Wake, Waker};
 
 use gmp_executor::leaf;
 use gmp_reactor::{Direction, Expirer, Source};
-use gmp_timers::Timer;
 
-use crate::time::Instant;
+use crate::time::{Instant, OwnTimer};
 
 #[derive(Debug)]
 pub(super) struct Deadlines {
@@ -21,7 +20,7 @@ pub(super) struct Deadlines {
 
 #[derive(Debug)]
 struct Alarm {
-    timer: Timer,
+    timer: OwnTimer,
     expirer: Expirer,
     dir: Direction,
     /// The number of the deadline that the timer is armed for, if it is. A
@@ -45,7 +44,7 @@ impl Deadlines {
             let expirer = source.expirer();
             Box::new([Direction::Read, Direction::Write].map(|dir| {
                 Arc::new(Alarm {
-                    timer: Timer::new(),
+                    timer: OwnTimer::new(),
                     expirer: expirer.clone(),
                     dir,
                     armed: Mutex::new(None),
@@ -60,8 +59,8 @@ impl Deadlines {
 
     /// The timers hold the alarms and the alarms the timers: somebody must end
     /// that when the descriptor goes.
-    pub(super) fn stop(&self) {
-        for alarm in self.alarms.get().into_iter().flat_map(|alarms| &**alarms) {
+    pub(super) fn stop(&mut self) {
+        for alarm in self.alarms.take().into_iter().flat_map(|alarms| *alarms) {
             alarm.timer.stop();
         }
     }

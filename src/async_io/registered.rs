@@ -143,7 +143,10 @@ impl<S: AsFd> Io<S> {
 
     /// Go's SetReadDeadline and SetWriteDeadline.
     pub(crate) fn set_deadline(&self, dir: Direction, deadline: Option<Instant>) {
-        self.deadlines.set(&self.source, dir, deadline);
+        // Deadlines that a child of fork has are its parent's, and no operation waits.
+        if !self.source.reactor().is_elsewhere() {
+            self.deadlines.set(&self.source, dir, deadline);
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use rustix::io::Errno;
 use rustix::net::SocketAddrAny;
 
 use crate::async_io::{Io, Readiness};
-use crate::time::Instant;
+use crate::time::{Instant, OwnTimer};
 
 /// How far apart errors for want of resources come at least.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -35,7 +35,7 @@ pub(super) struct Acceptor<L: AsFd> {
     /// On the runtime's clock: no error for want of resources before.
     quiet_until: AtomicU64,
     /// For who polls without a seat of its own.
-    polled: Timer,
+    polled: OwnTimer,
 }
 
 enum Step {
@@ -50,7 +50,7 @@ impl<L: AsFd> Acceptor<L> {
         Ok(Acceptor {
             io: Io::new(listener)?,
             quiet_until: AtomicU64::new(0),
-            polled: Timer::new(),
+            polled: OwnTimer::new(),
         })
     }
 
@@ -70,7 +70,7 @@ impl<L: AsFd> Acceptor<L> {
         Accept {
             acceptor: self,
             wait: self.io.readiness(Direction::Read, location),
-            pause: Timer::new(),
+            pause: OwnTimer::new(),
             location,
         }
     }
@@ -152,7 +152,7 @@ impl<L: AsFd + fmt::Debug> fmt::Debug for Acceptor<L> {
 pub(super) struct Accept<'a, L: AsFd> {
     acceptor: &'a Acceptor<L>,
     wait: Readiness<'a>,
-    pause: Timer,
+    pause: OwnTimer,
     location: &'static Location<'static>,
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gmp_executor::leaf;
 
+use super::own_timer::OwnTimer;
 use crate::runtime::Handle;
 
 /// Runs `f` in a task of its own after `duration`, on this thread's runtime, else
@@ -28,7 +29,7 @@ where
     F: FnOnce() + Send + 'static,
 {
     let shared = Arc::new(Shared {
-        timer: gmp_timers::Timer::new(),
+        timer: OwnTimer::new(),
         handle: Handle::current(),
         call: Mutex::new(Some(Box::new(f))),
     });
@@ -52,7 +53,7 @@ pub struct Timer {
 }
 
 struct Shared {
-    timer: gmp_timers::Timer,
+    timer: OwnTimer,
     handle: Handle,
     call: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
@@ -77,15 +78,23 @@ impl Wake for Shared {
 }
 
 impl Timer {
-    /// Stops the timer. True: the function was still waiting and will not run.
+    /// Stops the timer. True: the function was still waiting and will not run. Nothing
+    /// happens in a child of fork: the function runs in its parent alone.
     pub fn stop(&self) -> bool {
+        if self.shared.timer.is_inherited() {
+            return false;
+        }
         self.shared.timer.stop();
         self.shared.take().is_some()
     }
 
     /// Moves the time to `duration` from now. True: the function was still
-    /// waiting. One that has run or was stopped does not come back.
+    /// waiting. One that has run or was stopped does not come back. In a child of fork
+    /// as [`stop`](Self::stop).
     pub fn reset(&self, duration: Duration) -> bool {
+        if self.shared.timer.is_inherited() {
+            return false;
+        }
         let waits = self
             .shared
             .call

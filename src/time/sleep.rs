@@ -1,6 +1,5 @@
 //! One timer as a future.
 
-use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,7 +9,7 @@ use gmp_executor::{WaitReason, leaf};
 use gmp_reactor::Origin;
 use gmp_timers::{FOREVER, Timer};
 
-use super::Instant;
+use super::{Instant, own_timer};
 
 /// Waits for `duration`. Zero is over at once, without giving way (rule
 /// R-TIMER-11); `Duration::MAX` never ends.
@@ -100,11 +99,10 @@ impl Sleep {
         }
     }
 
-    /// In a child of fork: the timer is in a heap of the parent's, which nobody looks
-    /// at here and whose locks may be held for ever.
+    /// In a child of fork: the timer is the parent's.
     #[cold]
     fn start_anew(&mut self) {
-        let _of_the_parent = ManuallyDrop::new(std::mem::take(&mut self.timer));
+        own_timer::forget(&mut self.timer);
         self.origin = Origin::here();
         if self.state == State::Armed {
             self.state = State::New;
@@ -163,6 +161,15 @@ impl Future for Sleep {
         let this = self.get_mut();
         let location = this.location;
         this.poll_at(cx, location)
+    }
+}
+
+/// The timer stops by itself.
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if self.origin.is_elsewhere() {
+            own_timer::forget(&mut self.timer);
+        }
     }
 }
 

@@ -222,6 +222,42 @@ fn t43_sysmon_asks_after_a_slice() {
     }
 }
 
+/// Rule R-SYSCALL-6, T-57: each section that sysmon meets is a new one, so none loses
+/// the P; the poll that is made of them does, after its slice and the time to answer.
+#[test]
+fn t57_a_poll_of_short_sections_has_one_slice() {
+    const END: u64 = 11_000_000;
+    for rules in RULES {
+        let world = World::new(rules, 1);
+        let m = world.m();
+        world.park_ms(1);
+        world.sched.injector.push(world.g(B));
+        let mut sysmon = Sysmon::new(world.sched.clone());
+        let start = world.sched.real_nanotime();
+        let taken: Arc<Mutex<Vec<bool>>> = Arc::default();
+        let task = world.task(A, {
+            let taken = taken.clone();
+            move |_| {
+                for after in [0, 1, END / 2, END - 1, END] {
+                    block_in_place(|| lock(&taken).push(sysmon.retake(start + after)));
+                }
+                Poll::Ready(())
+            }
+        });
+        world.execute(&m, task);
+        assert_eq!(
+            *lock(&taken),
+            [false, false, false, false, true],
+            "{rules:?}"
+        );
+        assert!(m.p().is_none());
+        let heirs = world.started();
+        assert_eq!(heirs.len(), 1, "{rules:?}");
+        assert_eq!(heirs[0].must_p().id, 0);
+        assert_eq!(world.drain_global(), [B]);
+    }
+}
+
 /// Rule R-PREEMPT-2, T-45: where it cannot give way a task goes on, and the
 /// request stays for the first check that can answer it.
 #[test]

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+#[path = "support/quic.rs"]
+mod quic;
+
 mod migrating {
     mod gmp {
         mod blocking;
@@ -13,6 +16,7 @@ mod migrating {
         mod channel;
         mod descriptor;
         mod diagnostics;
+        mod dns;
         mod executor;
         mod files;
         mod http;
@@ -25,6 +29,7 @@ mod migrating {
         mod paused;
         mod permits;
         mod process;
+        mod quic;
         mod router;
         mod select;
         mod select_tokio;
@@ -58,6 +63,7 @@ mod migrating {
         mod blocking;
         mod builder;
         mod channel;
+        mod dns;
         mod files;
         mod http;
         mod join_set;
@@ -68,6 +74,7 @@ mod migrating {
         mod net;
         mod permits;
         mod process;
+        mod quic;
         mod select;
         mod setup;
         mod signals;

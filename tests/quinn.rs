@@ -3,6 +3,8 @@
 
 #[path = "support/no_tasks.rs"]
 mod no_tasks;
+#[path = "support/quic.rs"]
+mod quic;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -13,8 +15,6 @@ use std::time::{Duration, Instant};
 use futures::future::try_join_all;
 use gmp::runtime::Builder;
 use gmp::task::JoinHandle;
-use quinn::rustls::RootCertStore;
-use quinn::rustls::pki_types::PrivatePkcs8KeyDer;
 use quinn::{
     AsyncUdpSocket, ClientConfig, Connection, ConnectionError, Endpoint, IdleTimeout, RecvStream,
     Runtime as _, SendStream, ServerConfig, TransportConfig, VarInt,
@@ -31,15 +31,9 @@ fn on_each(test: impl AsyncFn()) {
 
 /// Both sides' configurations, with a certificate that they share.
 fn configs(transport: TransportConfig) -> (ServerConfig, ClientConfig) {
-    let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
-    let cert = made.cert.der().clone();
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let mut roots = RootCertStore::empty();
-    roots.add(cert.clone()).unwrap();
+    let (mut server, mut client) = quic::configs_for(NAME);
     let transport = Arc::new(transport);
-    let mut server = ServerConfig::with_single_cert(vec![cert], key.into()).unwrap();
     server.transport_config(transport.clone());
-    let mut client = ClientConfig::with_root_certificates(Arc::new(roots)).unwrap();
     client.transport_config(transport);
     (server, client)
 }

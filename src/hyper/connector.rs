@@ -5,6 +5,7 @@ mod unix;
 
 use std::fmt;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tower_service::Service;
 
 pub use self::unix::UnixConnector;
-use crate::net::{TcpStream, lookup_host};
+use crate::net::{TcpSocket, TcpStream, lookup_host};
 use crate::time::timeout;
 
 /// For the lookup and all attempts together, if nobody says otherwise.
@@ -59,6 +60,7 @@ pub struct Connector {
     connect_timeout: Duration,
     enforce_http: bool,
     keepalive: Option<Duration>,
+    local_address: Option<IpAddr>,
     nodelay: bool,
 }
 
@@ -76,6 +78,7 @@ impl Connector {
             connect_timeout: PATIENCE,
             enforce_http: true,
             keepalive: None,
+            local_address: None,
             nodelay: true,
         }
     }
@@ -104,6 +107,22 @@ impl Connector {
         self
     }
 
+    /// The address of this machine that connections come from; `None`, as at first,
+    /// leaves it to the system. Of a host, only addresses of the same family are
+    /// tried.
+    ///
+    /// ```
+    /// use std::net::Ipv4Addr;
+    ///
+    /// let from_here = gmp::hyper::Connector::new().local_address(Some(Ipv4Addr::LOCALHOST.into()));
+    /// # drop(from_here);
+    /// ```
+    #[must_use]
+    pub fn local_address(mut self, addr: Option<IpAddr>) -> Connector {
+        self.local_address = addr;
+        self
+    }
+
     /// Whether small writes are sent at once (`TCP_NODELAY`), as they are at
     /// first.
     #[must_use]
@@ -118,7 +137,8 @@ impl Connector {
             let addrs = lookup_host((host, port))
                 .await
                 .map_err(|error| io::Error::new(error.kind(), format!("{host}: {error}")))?;
-            race::race(addrs, TcpStream::connect).await
+            let addrs = addrs.filter(|addr| self.may_reach(*addr));
+            race::race(addrs, |addr| self.attempt(addr)).await
         };
         let stream = timeout(self.connect_timeout, connecting)
             .await
@@ -135,6 +155,23 @@ impl Connector {
             SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
         }
         Ok(stream)
+    }
+
+    fn may_reach(&self, addr: SocketAddr) -> bool {
+        let local = self.local_address;
+        local.is_none_or(|local| local.is_ipv4() == addr.is_ipv4())
+    }
+
+    async fn attempt(&self, addr: SocketAddr) -> io::Result<TcpStream> {
+        let Some(local) = self.local_address else {
+            return TcpStream::connect(addr).await;
+        };
+        let socket = match local {
+            IpAddr::V4(_) => TcpSocket::new_v4(),
+            IpAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        socket.bind(SocketAddr::new(local, 0))?;
+        socket.connect(addr).await
     }
 
     fn target<'a>(&self, uri: &'a Uri) -> io::Result<(&'a str, u16)> {

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -136,6 +137,39 @@ fn a_connection_has_the_options_that_were_asked_for() {
             }
         }
         drop(listener);
+    });
+}
+
+/// On Linux every address of 127.0.0.0/8 is this machine's.
+#[test]
+fn a_connection_comes_from_the_address_that_was_asked_for() {
+    on_each(async || {
+        let (listener, addr) = bind().await;
+        let uri: hyper::Uri = format!("http://localhost:{}/", addr.port())
+            .parse()
+            .unwrap();
+        for last in [1, 2, 77] {
+            let local = IpAddr::from([127, 0, 0, last]);
+            let mut connector = Connector::new().local_address(Some(local));
+            // The name has an address of IPv6 as well, which is passed over.
+            let stream = connector.call(uri.clone()).await.unwrap();
+            assert_eq!(stream.local_addr().unwrap().ip(), local);
+            let (_, peer) = listener.accept().await.unwrap();
+            assert_eq!(peer, stream.local_addr().unwrap());
+        }
+        // No address of the family, and one that is not of this machine.
+        for (host, local, kind) in [
+            ("127.0.0.1", "::1", ErrorKind::InvalidInput),
+            ("127.0.0.1", "192.0.2.1", ErrorKind::AddrNotAvailable),
+        ] {
+            let mut connector = Connector::new().local_address(Some(local.parse().unwrap()));
+            let uri = format!("http://{host}:{}/", addr.port()).parse().unwrap();
+            assert_eq!(
+                connector.call(uri).await.unwrap_err().kind(),
+                kind,
+                "{local}"
+            );
+        }
     });
 }
 

@@ -27,7 +27,7 @@ pub use self::errors::{RecvError, SendError, TryRecvError};
 pub use self::receiver::Receiver;
 pub use self::sender::Sender;
 
-use super::waiters::Waiters;
+use super::waiters::{Waiters, Wakers};
 
 /// A channel that keeps the latest `capacity` values, and its first receiver.
 ///
@@ -54,6 +54,8 @@ struct State<T> {
     senders: usize,
     receivers: usize,
     waiters: Waiters<()>,
+    /// Who waits until there is no receiver.
+    leaving: Waiters<()>,
 }
 
 /// Invariant: `left` receivers have a `next` that is not beyond this slot.
@@ -126,13 +128,17 @@ impl<T> State<T> {
     }
 
     /// A receiver that has seen everything before `next` goes away.
-    fn leave(&mut self, next: u64) -> Remains<T> {
+    fn leave(&mut self, next: u64) -> (Remains<T>, Wakers) {
         self.receivers -= 1;
+        let wakers = match self.receivers {
+            0 => self.leaving.pop_all(),
+            _ => Wakers::default(),
+        };
         for number in next.max(self.first)..self.end() {
             if let Some(slot) = self.slot(number) {
                 slot.left -= 1;
             }
         }
-        self.sweep()
+        (self.sweep(), wakers)
     }
 }

@@ -390,3 +390,23 @@ fn every_receiver_gets_every_value_or_is_told() {
         }
     });
 }
+
+#[test]
+fn a_broadcaster_is_told_when_nobody_listens() {
+    let (tx, one) = broadcast::channel::<u32>(2);
+    let two = tx.subscribe();
+    let woken = [Woken::new(), Woken::new()];
+    let (mut stays, mut gone) = (Box::pin(tx.closed()), Box::pin(tx.closed()));
+    assert!(poll_with(&mut stays, &woken[0]).is_pending());
+    assert!(poll_with(&mut gone, &woken[1]).is_pending());
+    tx.send(1).expect("two receivers");
+    drop(one);
+    drop(gone);
+    assert_eq!(woken[0].count(), 0, "one listens");
+    drop(two);
+    assert_eq!((woken[0].count(), woken[1].count()), (1, 0));
+    assert!(poll(&mut stays).is_ready());
+    // A new one changes that.
+    let _three = tx.subscribe();
+    assert!(poll(&mut Box::pin(tx.closed())).is_pending());
+}

@@ -137,7 +137,8 @@ fn own<T: Clone>((value, remains): (Arc<T>, Remains<T>)) -> T {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         // The lock ends with this statement, before any value is dropped.
-        let _remains = lock(&self.shared).leave(self.next);
+        let (_remains, wakers) = lock(&self.shared).leave(self.next);
+        wakers.wake();
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::Location;
 use std::sync::{Arc, Mutex};
+
+use gmp_executor::WaitReason;
 
 use super::errors::SendError;
 use super::receiver::Receiver;
 use super::{Shared, State};
+use crate::sync::wait::Wait;
 use crate::sync::waiters::{Waiters, Wakers, lock};
 
 /// Sends to every receiver. When the last sender is gone, receivers get what is
@@ -39,6 +43,7 @@ impl<T> Sender<T> {
                 senders: 1,
                 receivers: 0,
                 waiters: Waiters::new(),
+                leaving: Waiters::new(),
             })),
         }
     }
@@ -83,6 +88,30 @@ impl<T> Sender<T> {
     /// How many receivers there are.
     pub fn receiver_count(&self) -> usize {
         lock(&self.shared).receivers
+    }
+
+    /// Waits until there is no receiver. Another one may subscribe later.
+    ///
+    /// # Cancel safety
+    /// Yes.
+    ///
+    /// ```
+    /// # gmp::block_on(async {
+    /// let (tx, rx) = gmp::sync::broadcast::channel::<u32>(1);
+    /// drop(rx);
+    /// tx.closed().await;
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn closed(&self) -> impl Future<Output = ()> {
+        Wait {
+            state: &*self.shared,
+            queue: |state| &mut state.leaving,
+            look: |state: &mut State<T>, _| (state.receivers == 0).then(|| ((), Wakers::default())),
+            reason: WaitReason::ChanSend,
+            location: Location::caller(),
+            place: None,
+        }
     }
 
     /// Whether both send into the same channel.

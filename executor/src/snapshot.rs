@@ -164,14 +164,18 @@ pub fn tasks(handle: &Handle) -> Vec<TaskInfo> {
 /// Every task of the runtime, in the order of ids, and how that went.
 pub fn take(handle: &Handle, polls: Polls) -> (Vec<TaskInfo>, Shot) {
     let mut found = Vec::with_capacity(handle.sched().registry.len() + 64);
-    let shot = visit(handle, polls, |task| found.push(task));
-    found.sort_by_key(|task| task.id);
+    let shot = visit(handle, polls, |part| found.append(part));
+    // Records are large: their numbers are sorted, and each record moves once.
+    if !found.is_sorted_by_key(|task| task.id) {
+        found.sort_by_cached_key(|task| task.id);
+    }
     (found, shot)
 }
 
-/// Calls `each` with every task of the runtime once, in no order, so that nobody need
-/// keep them all. It must not ask for a snapshot itself.
-pub fn visit(handle: &Handle, polls: Polls, each: impl FnMut(TaskInfo)) -> Shot {
+/// Calls `each` with some tasks at a time, in no order, until it has seen every task of
+/// the runtime once: nobody need keep them all, and what it does not take out of the
+/// list is thrown away. It must not ask for a snapshot itself.
+pub fn visit(handle: &Handle, polls: Polls, each: impl FnMut(&mut Vec<TaskInfo>)) -> Shot {
     walk(handle.sched(), Hooks::On, polls, each)
 }
 
@@ -211,7 +215,7 @@ pub(crate) fn walk(
     sched: &Arc<Sched>,
     hooks: Hooks,
     polls: Polls,
-    each: impl FnMut(TaskInfo),
+    each: impl FnMut(&mut Vec<TaskInfo>),
 ) -> Shot {
     sched.assert_here();
     // Before the epoch, so that nobody pays for the time of the answers.
@@ -233,28 +237,30 @@ pub(crate) fn walk(
         tasks: 0,
         each,
     };
-    std::mem::take(&mut open.unlisted)
-        .into_iter()
-        .for_each(|task| sink.give(task));
+    sink.give(&mut open.unlisted);
 
     let batch = RefCell::new(Vec::with_capacity(STEP as usize));
     let look = |header: &Header| {
-        let prof = &header.park.prof;
-        let seen = prof.look(epoch, &header.state, |status| {
-            TaskInfo::of(header, status, now_ms)
+        let mut batch = batch.borrow_mut();
+        let before = batch.len();
+        // A record is made where it stays: a copy of it takes as long as the look.
+        let seen = header.park.prof.look(epoch, &header.state, |status| {
+            batch.truncate(before); // the copy before this one was in vain
+            if let Some(task) = TaskInfo::of(header, status, now_ms) {
+                batch.push(task);
+            }
         });
-        batch.borrow_mut().extend(seen.flatten());
+        if seen.is_none() {
+            batch.truncate(before);
+        }
     };
     let mut others = Vec::new();
     sched.registry.walk(STEP, look, || {
-        batch
-            .borrow_mut()
-            .drain(..)
-            .for_each(|task| sink.give(task));
-        probe::drain(&mut others, &mut |task| sink.give(task));
+        sink.give(&mut batch.borrow_mut());
+        probe::drain(&mut others, &mut |part| sink.give(part));
     });
     probe::close();
-    probe::drain(&mut others, &mut |task| sink.give(task));
+    probe::drain(&mut others, &mut |part| sink.give(part));
     drop(closing);
     let stragglers = sink.stragglers();
     Shot {
@@ -382,8 +388,17 @@ struct Sink<F> {
     each: F,
 }
 
-impl<F: FnMut(TaskInfo)> Sink<F> {
-    fn give(&mut self, mut task: TaskInfo) {
+impl<F: FnMut(&mut Vec<TaskInfo>)> Sink<F> {
+    fn give(&mut self, part: &mut Vec<TaskInfo>) {
+        if !self.polls.is_empty() {
+            part.iter_mut().for_each(|task| self.meet(task));
+        }
+        self.tasks += part.len();
+        (self.each)(part);
+        part.clear();
+    }
+
+    fn meet(&mut self, task: &mut TaskInfo) {
         if let Ok(at) = self.polls.binary_search_by_key(&task.id, |poll| poll.id) {
             let poll = &mut self.polls[at];
             poll.met = true;
@@ -393,8 +408,6 @@ impl<F: FnMut(TaskInfo)> Sink<F> {
                 task.stack = poll.stack_in(&self.stacks);
             }
         }
-        self.tasks += 1;
-        (self.each)(task);
     }
 
     fn stragglers(&self) -> Vec<Straggler> {
@@ -412,13 +425,15 @@ impl<F: FnMut(TaskInfo)> Sink<F> {
     /// Gives the tasks that only their Ms know; how many there were in all.
     fn finish(mut self) -> usize {
         let unmet = std::mem::take(&mut self.polls);
-        for poll in unmet.iter().filter(|poll| !poll.met) {
+        let unmet = unmet.iter().filter(|poll| !poll.met).map(|poll| {
             let mut task = TaskInfo::polled(poll.id, poll.spawned_at, poll.blocks);
             if !poll.blocks {
                 task.stack = poll.stack_in(&self.stacks);
             }
-            self.give(task);
-        }
+            task
+        });
+        let mut unmet: Vec<TaskInfo> = unmet.collect();
+        self.give(&mut unmet);
         self.tasks
     }
 }

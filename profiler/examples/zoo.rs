@@ -4,12 +4,13 @@
 //! pprof or svg; `zoo nested [FORM]` shows a park stack
 //! (`RUSTFLAGS="-C force-frame-pointers=yes"`); `zoo snapshot N` times snapshots of N
 //! parked tasks: how long the world stood still, how long all took, and how late a
-//! task was that wakes every millisecond; `zoo soak [SECONDS]` looks for false proofs
-//! under a mixed load; `zoo parkcost` prints what a park costs with stacks off and
-//! on; `zoo hog` shows where a task computes; `zoo stay` keeps the tasks of `states`
-//! until its input ends: `kill -QUIT` shows them; `zoo deadlock` hangs for ever, or
-//! ends with status 2 under `GMP_DEBUG=deadlock=fatal`; `zoo orphan_birth` and
-//! `zoo orphan_drop` print the proof of a leak, the latter with who made it one
+//! task was that wakes every millisecond, beside Go where it is installed; `zoo soak
+//! [SECONDS]` looks for false proofs under a mixed load; `zoo parkcost` prints what a
+//! park costs with stacks off and on; `zoo hog` shows where a task computes; `zoo stay`
+//! keeps the tasks of `states` until its input ends: `kill -QUIT` shows them; `zoo
+//! deadlock` hangs for ever, or ends with status 2 under
+//! `GMP_DEBUG=deadlock=fatal`; `zoo orphan_birth` and `zoo orphan_drop` print the
+//! proof of a leak, the latter with who made it one
 //! (`RUSTFLAGS="--cfg gmp_watch_wakers"`).
 
 use std::io::Write;
@@ -21,6 +22,8 @@ use gmp::task::JoinHandle;
 use gmp_profiler::Profile;
 #[path = "zoo/parkcost.rs"]
 mod parkcost;
+#[path = "zoo/peer.rs"]
+mod peer;
 #[path = "zoo/soak.rs"]
 mod soak;
 #[path = "zoo/states.rs"]
@@ -179,8 +182,44 @@ async fn snapshot(n: usize) -> std::io::Result<()> {
         let groups = gap(Duration::from_millis(20)).await;
         println!("groups: {grouped}; {groups} meanwhile");
     }
+    let cost = async |look: fn() -> usize| {
+        gap(Duration::from_millis(20)).await;
+        let begun = Instant::now();
+        let written = look();
+        let took = begun.elapsed();
+        assert!(written > 0);
+        let gap = Duration::from_micros(gap(Duration::from_millis(50)).await);
+        peer::Cost { took, gap }
+    };
+    let profile = cost(|| gmp_profiler::grouped().to_pprof().len()).await;
+    let text = cost(|| gmp_profiler::stack_all().len()).await;
     on.store(false, Ordering::Relaxed);
     heartbeat.await.map_err(std::io::Error::other)?;
     parked.iter().for_each(gmp::task::AbortHandle::abort);
+    // Its goroutines want the room that the tasks had.
+    while gmp_profiler::num_tasks() > 2 {
+        gmp::time::sleep(Duration::from_millis(10)).await;
+    }
+    beside_go(n, [profile, text]).await
+}
+
+/// Prints what Go takes for the same, where there is one.
+async fn beside_go(n: usize, ours: [peer::Cost; 2]) -> std::io::Result<()> {
+    let go = gmp::task::spawn_blocking(move || peer::costs(n));
+    let go = go.await.map_err(std::io::Error::other)??;
+    let names = ["pprof file", "text of all"];
+    for (at, (name, ours)) in names.into_iter().zip(ours).enumerate() {
+        println!("{name}: {:?}, worst gap {:?}", ours.took, ours.gap);
+        if let Some(go) = go.map(|go| go[at]) {
+            let ratio = |go: Duration, ours: Duration| go.as_secs_f64() / ours.as_secs_f64();
+            println!(
+                "  Go: {:?}, worst gap {:?}: {:.1} and {:.1} times ours",
+                go.took,
+                go.gap,
+                ratio(go.took, ours.took),
+                ratio(go.gap, ours.gap)
+            );
+        }
+    }
     Ok(())
 }

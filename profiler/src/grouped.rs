@@ -37,7 +37,7 @@ impl Grouped {
     /// The tasks of `handle`'s runtime.
     pub fn of(handle: &Handle) -> Grouped {
         let mut groups = Groups::default();
-        let taken = Taken::of(handle, |task| groups.add(&task));
+        let taken = Taken::of(handle, |part| part.iter().for_each(|task| groups.add(task)));
         Grouped {
             groups: groups.sorted(),
             taken,

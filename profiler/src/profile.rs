@@ -19,8 +19,8 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// Calls `each` with every task of `handle`'s runtime, in no order.
-    pub(crate) fn of(handle: &Handle, each: impl FnMut(TaskInfo)) -> Taken {
+    /// Calls `each` with every task of `handle`'s runtime, some at a time, in no order.
+    pub(crate) fn of(handle: &Handle, each: impl FnMut(&mut Vec<TaskInfo>)) -> Taken {
         Taken {
             at: SystemTime::now(),
             shot: snapshot::visit(handle, Polls::Asked, each),

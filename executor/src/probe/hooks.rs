@@ -149,10 +149,13 @@ pub(crate) fn publish(epoch: Epoch) {
 }
 
 /// Gives the records that have come so far to `each`, which runs under no lock.
-pub(crate) fn drain(batch: &mut Vec<TaskInfo>, each: &mut dyn FnMut(TaskInfo)) {
+pub(crate) fn drain(batch: &mut Vec<TaskInfo>, each: &mut dyn FnMut(&mut Vec<TaskInfo>)) {
     for buffer in &BUFFERS {
         std::mem::swap(batch, &mut lock(buffer).records);
-        batch.drain(..).for_each(&mut *each);
+        if !batch.is_empty() {
+            each(batch);
+            batch.clear();
+        }
     }
 }
 

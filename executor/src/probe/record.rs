@@ -98,6 +98,7 @@ impl TaskInfo {
     /// The task with the status that it had at the moment `now_ms`. None: it had
     /// ended. Whoever calls this sees to it that the task does not wait anew
     /// meanwhile, or throws the result away: the proof depends on it.
+    #[inline]
     pub(crate) fn of(header: &Header, status: u32, now_ms: u32) -> Option<TaskInfo> {
         let status = Status::of(status)?;
         let waits = status == Status::Waiting;

@@ -20,7 +20,9 @@ fn runtime(procs: usize) -> Runtime {
 /// All tasks, and how that went.
 fn look(handle: &Handle, hooks: Hooks) -> (Vec<TaskInfo>, Shot) {
     let mut tasks = Vec::new();
-    let shot = walk(handle.sched(), hooks, Polls::Named, |task| tasks.push(task));
+    let shot = walk(handle.sched(), hooks, Polls::Named, |part| {
+        tasks.append(part)
+    });
     assert_eq!(tasks.len(), shot.tasks);
     (tasks, shot)
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
 
 use gmp_executor::{WaitReason, leaf};
@@ -75,9 +75,40 @@ impl Notify {
     pub fn notified(&self) -> Notified<'_> {
         Notified {
             notify: self,
+            place: self.place(Location::caller()),
+        }
+    }
+
+    /// As [`notified`](Notify::notified), with a share of the notifier: for a task of
+    /// its own.
+    ///
+    /// # Cancel safety
+    /// As there.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// # gmp::block_on(async {
+    /// let changed = Arc::new(gmp::sync::Notify::new());
+    /// let told = gmp::spawn(changed.clone().notified_owned());
+    /// changed.notify_waiters();
+    /// told.await.expect("no panic");
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn notified_owned(self: Arc<Self>) -> OwnedNotified {
+        let place = self.place(Location::caller());
+        OwnedNotified {
+            notify: self,
+            place,
+        }
+    }
+
+    fn place(&self, location: &'static Location<'static>) -> Place {
+        Place {
             rounds: lock(&self.state).rounds,
             stage: Stage::New,
-            location: Location::caller(),
+            location,
         }
     }
 
@@ -122,16 +153,7 @@ impl Default for Notify {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Notified<'a> {
     notify: &'a Notify,
-    rounds: u64,
-    stage: Stage,
-    location: &'static Location<'static>,
-}
-
-#[derive(Debug)]
-enum Stage {
-    New,
-    Waiting(Key),
-    Over,
+    place: Place,
 }
 
 impl Notified<'_> {
@@ -151,11 +173,75 @@ impl Notified<'_> {
     /// # });
     /// ```
     pub fn enable(self: Pin<&mut Self>) -> bool {
-        self.get_mut().step(None).is_ready()
+        let this = self.get_mut();
+        this.place.step(this.notify, None).is_ready()
     }
+}
 
-    fn step(&mut self, waker: Option<&Waker>) -> Poll<()> {
-        let mut state = lock(&self.notify.state);
+impl Future for Notified<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.place.poll(this.notify, cx)
+    }
+}
+
+impl Drop for Notified<'_> {
+    fn drop(&mut self) {
+        self.place.leave(self.notify);
+    }
+}
+
+/// The future of [`Notify::notified_owned`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct OwnedNotified {
+    notify: Arc<Notify>,
+    place: Place,
+}
+
+impl OwnedNotified {
+    /// As [`Notified::enable`].
+    pub fn enable(self: Pin<&mut Self>) -> bool {
+        let this = self.get_mut();
+        this.place.step(&this.notify, None).is_ready()
+    }
+}
+
+impl Future for OwnedNotified {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.place.poll(&this.notify, cx)
+    }
+}
+
+impl Drop for OwnedNotified {
+    fn drop(&mut self) {
+        self.place.leave(&self.notify);
+    }
+}
+
+/// One that waits for a notifier, or has not begun to.
+#[derive(Debug)]
+struct Place {
+    rounds: u64,
+    stage: Stage,
+    location: &'static Location<'static>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    New,
+    Waiting(Key),
+    Over,
+}
+
+impl Place {
+    fn step(&mut self, notify: &Notify, waker: Option<&Waker>) -> Poll<()> {
+        let mut state = lock(&notify.state);
         match &self.stage {
             Stage::Over => return Poll::Ready(()),
             Stage::New if self.rounds != state.rounds => {}
@@ -178,28 +264,22 @@ impl Notified<'_> {
         }
         Poll::Ready(())
     }
-}
 
-impl Future for Notified<'_> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
+    fn poll(&mut self, notify: &Notify, cx: &mut Context<'_>) -> Poll<()> {
         ready!(leaf::poll_check(cx));
-        let step = this.step(Some(cx.waker()));
+        let step = self.step(notify, Some(cx.waker()));
         if step.is_pending() {
-            leaf::park(WaitReason::CondWait, this.location);
+            leaf::park(WaitReason::CondWait, self.location);
         }
         step
     }
-}
 
-impl Drop for Notified<'_> {
-    fn drop(&mut self) {
+    /// Gives the place up, and passes on what it was told.
+    fn leave(&mut self, notify: &Notify) {
         let Stage::Waiting(key) = std::mem::replace(&mut self.stage, Stage::Over) else {
             return;
         };
-        let mut state = lock(&self.notify.state);
+        let mut state = lock(&notify.state);
         let removed = state.waiters.remove(key);
         let waker = removed.note.then(|| state.notify_one()).flatten();
         drop(state);

@@ -186,6 +186,30 @@ fn a_notification_of_a_dropped_future_is_passed_on() {
 }
 
 #[test]
+fn an_owned_wait_stands_in_the_same_queue() {
+    let notify = Arc::new(Notify::new());
+    let woken = [Woken::new(), Woken::new()];
+    let mut owned = Box::pin(notify.clone().notified_owned());
+    let mut other = Box::pin(notify.clone().notified_owned());
+    let mut borrowed = notify.notified();
+    assert!(!owned.as_mut().enable(), "it has a place and no waker");
+    assert!(poll_with(&mut borrowed, &woken[0]).is_pending());
+    assert!(poll_with(&mut other, &woken[1]).is_pending());
+    notify.notify_one();
+    assert_eq!(woken[0].count(), 0, "the first was told");
+    // And goes away.
+    drop(owned);
+    assert_eq!((woken[0].count(), woken[1].count()), (1, 0));
+    assert!(poll(&mut borrowed).is_ready());
+    notify.notify_waiters();
+    assert_eq!(woken[1].count(), 1);
+    assert!(poll(&mut other).is_ready());
+    assert_eq!(Arc::strong_count(&notify), 2);
+    drop(other);
+    assert_eq!(Arc::strong_count(&notify), 1);
+}
+
+#[test]
 fn notify_waiters_tells_who_was_there_and_leaves_nothing() {
     let notify = Notify::new();
     let woken = Woken::new();

@@ -47,6 +47,7 @@
 //! [`block_on`](crate::block_on) too.
 
 mod closing;
+mod ends;
 mod errors;
 mod many;
 mod permit;

@@ -18,7 +18,7 @@ use crate::handle::Handle;
 use crate::held;
 use crate::probe::WaitReason;
 use crate::sched::Sched;
-use crate::waits::{Edges, edges};
+use crate::waits::{Edges, Wanted, edges};
 
 /// Tasks of which each waits for the next, and the last for the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,12 +40,21 @@ pub struct Link {
     pub next: u64,
     /// Where that task took the lock; none for a join.
     pub held_since: Option<&'static Location<'static>>,
+    /// Whether nobody but that task can end the wait. Else it is the one that used the
+    /// other half of the channel, or the semaphore, last, or that took an owned guard.
+    pub proven: bool,
 }
 
 impl Cycle {
     /// The tasks, the smallest id first, then the one that it waits for.
     pub fn links(&self) -> &[Link] {
         &self.links
+    }
+
+    /// Whether none of its waits can be ended by anybody else: not so through a
+    /// channel, a semaphore or an owned guard.
+    pub fn is_proven(&self) -> bool {
+        self.links.iter().all(|link| link.proven)
     }
 
     /// Whether the task is one of them.
@@ -57,9 +66,14 @@ impl Cycle {
 /// A line for the circle and one for each task, each begun by `#`.
 impl fmt::Display for Cycle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.is_proven() {
+            "cycle"
+        } else {
+            "suspected cycle"
+        };
         match self.links.len() {
-            1 => writeln!(f, "# cycle: a goroutine waits for itself")?,
-            n => writeln!(f, "# cycle: {n} goroutines wait for each other")?,
+            1 => writeln!(f, "# {kind}: a goroutine waits for itself")?,
+            n => writeln!(f, "# {kind}: {n} goroutines wait for each other")?,
         }
         self.links
             .iter()
@@ -80,6 +94,15 @@ impl fmt::Display for Link {
         }
         match (self.reason, self.held_since) {
             (WaitReason::Join, _) => write!(f, " of goroutine {}", self.next),
+            (WaitReason::ChanReceive, _) => write!(f, ", last sent to by goroutine {}", self.next),
+            (WaitReason::ChanSend, _) => {
+                write!(f, ", last received from by goroutine {}", self.next)
+            }
+            (WaitReason::SemAcquire, _) => write!(f, ", last acquired by goroutine {}", self.next),
+            (_, Some(at)) if !self.proven => {
+                let (file, line) = (at.file(), at.line());
+                write!(f, ", taken by goroutine {} at {file}:{line}", self.next)
+            }
             (_, Some(at)) => {
                 let (file, line) = (at.file(), at.line());
                 write!(f, ", held by goroutine {} since {file}:{line}", self.next)
@@ -125,13 +148,26 @@ pub fn find(handle: &Handle) -> Vec<Cycle> {
     find_in(handle.sched())
 }
 
+/// The circles in which somebody else might end a wait: through a channel, to the
+/// task that used its other half last, a semaphore or an owned guard. Only a suspicion,
+/// and only of uses since [`held::watch`].
+pub fn suspected(handle: &Handle) -> Vec<Cycle> {
+    let mut found = of(handle.sched(), Wanted::Likely);
+    found.retain(|cycle| !cycle.is_proven());
+    found
+}
+
 pub(crate) fn find_in(sched: &Sched) -> Vec<Cycle> {
-    let first = edges(sched, |_| true);
+    of(sched, Wanted::Sure)
+}
+
+fn of(sched: &Sched, which: Wanted) -> Vec<Cycle> {
+    let first = edges(sched, which, |_| true);
     let suspects = circles(&first);
     if suspects.is_empty() {
         return Vec::new();
     }
-    let second = edges(sched, |id| {
+    let second = edges(sched, which, |id| {
         suspects.iter().any(|circle| circle.contains(&id))
     });
     let stood = |id: &u64| first.get(id) == second.get(id);
@@ -144,6 +180,7 @@ pub(crate) fn find_in(sched: &Sched) -> Vec<Cycle> {
                 location: edge.wait.location,
                 next: edge.next?,
                 held_since: edge.sight.and_then(|sight| sight.holder.at()),
+                proven: edge.sure,
             })
         };
         let links = circle.into_iter().filter_map(link).collect();

@@ -1,4 +1,4 @@
-//! Who holds what others wait for: the edges of the graph in `cycle.rs`.
+//! Who holds what others wait for: the edges of the graph in `waits.rs`.
 //!
 //! A lock that somebody waits for has a place in this table, a [`Lot`], and keeps
 //! there which task holds it. Places are never freed and have a generation, so the
@@ -12,7 +12,7 @@ use std::task::Waker;
 use crate::g::waker::task_of;
 use crate::leaf::location_of;
 use crate::m::{self, M};
-use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Mutex, Ordering, lock};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Mutex, Ordering, lock};
 
 /// A task that holds something, and where it took it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +33,26 @@ pub enum Guard {
     Owned,
 }
 
-/// Ids have 48 bits.
+/// Ids have 48 bits; above them are marks. The guard may be somebody else's by now.
 const LENT: u64 = 1 << 63;
+/// The task took a part: others may have theirs beside it.
+const SHARED: u64 = 1 << 62;
+const MARKS: u64 = LENT | SHARED;
+
+/// Whether uses of channels and semaphores are noted: see [`watch`].
+static WATCHED: AtomicBool = AtomicBool::new(cfg!(debug_assertions));
+
+/// Whether somebody wants to know who used a half of a channel last, or a semaphore.
+#[inline]
+pub fn is_watched() -> bool {
+    WATCHED.load(Ordering::Relaxed) // ord: a wish; what was not noted is not known
+}
+
+/// Has uses noted from now on, or not. In builds with debug assertions they are from
+/// the start.
+pub fn watch(on: bool) {
+    WATCHED.store(on, Ordering::Relaxed); // ord: as above
+}
 
 impl Holder {
     /// Nobody who is known.
@@ -47,23 +65,48 @@ impl Holder {
     /// The running task, at this place of its code.
     #[inline]
     pub fn here(at: &'static Location<'static>, guard: Guard) -> Holder {
-        let (id, sched) =
-            m::with_current(|m| m.map_or((0, 0), |m| (m.running_id(), m.sched_addr())));
         let lent = match guard {
             Guard::Borrowed => 0,
             Guard::Owned => LENT,
         };
+        let holder = Holder::running();
         Holder {
-            id: id | lent,
-            sched,
+            id: holder.id | lent,
             at: Some(at),
+            ..holder
+        }
+    }
+
+    /// The running task.
+    #[inline]
+    pub fn running() -> Holder {
+        let (id, sched) =
+            m::with_current(|m| m.map_or((0, 0), |m| (m.running_id(), m.sched_addr())));
+        Holder {
+            id,
+            sched,
+            at: None,
+        }
+    }
+
+    /// One who took a part, beside which others may have theirs.
+    #[must_use]
+    pub fn shared(self) -> Holder {
+        Holder {
+            id: self.id | SHARED,
+            ..self
         }
     }
 
     /// The task's id, if it is one of that runtime.
     pub(crate) fn id_in(self, sched: usize) -> Option<u64> {
-        let id = self.id & !LENT;
+        let id = self.id & !MARKS;
         (id != 0 && self.sched == sched).then_some(id)
+    }
+
+    /// Whether others may have their part beside it.
+    pub(crate) fn is_shared(self) -> bool {
+        self.id & SHARED != 0
     }
 
     /// Whether the task may have given the guard to somebody else.

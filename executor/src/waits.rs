@@ -38,6 +38,8 @@ pub(crate) enum On {
     Task(u64),
     /// The lock with this number.
     Lock(u64),
+    /// The semaphore or half of a channel with this number.
+    Shared(u64),
 }
 
 impl Wait {
@@ -53,10 +55,12 @@ impl Wait {
             (2.., _) => return None,
             _ if target == 0 => return None,
             (_, WaitReason::Join) => On::Task(target),
-            (_, WaitReason::MutexLock | WaitReason::RwMutexRLock | WaitReason::RwMutexLock)
-                if held::is_direct(target) =>
-            {
+            _ if !held::is_direct(target) => return None,
+            (_, WaitReason::MutexLock | WaitReason::RwMutexRLock | WaitReason::RwMutexLock) => {
                 On::Lock(target)
+            }
+            (_, WaitReason::SemAcquire | WaitReason::ChanReceive | WaitReason::ChanSend) => {
+                On::Shared(target)
             }
             _ => return None,
         };
@@ -82,13 +86,23 @@ pub(crate) struct Edge {
     pub(crate) next: Option<u64>,
     /// Of the lock, for whoever looks twice.
     pub(crate) sight: Option<Sight>,
+    /// Whether nobody but `next` can end the wait.
+    pub(crate) sure: bool,
+}
+
+/// Which edges are wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Sure,
+    /// Those too that only say who is likely to end the wait.
+    Likely,
 }
 
 /// By task.
 pub(crate) type Edges = HashMap<u64, Edge>;
 
 /// The edges of this moment, more or less.
-pub(crate) fn edges(sched: &Sched, wanted: impl Fn(u64) -> bool) -> Edges {
+pub(crate) fn edges(sched: &Sched, which: Wanted, wanted: impl Fn(u64) -> bool) -> Edges {
     let mut waits = HashMap::new();
     sched.registry.for_each(|header, _| {
         if let Some(wait) = Wait::of(header).filter(|_| wanted(header.goid)) {
@@ -97,21 +111,42 @@ pub(crate) fn edges(sched: &Sched, wanted: impl Fn(u64) -> bool) -> Edges {
     });
     let here = std::ptr::from_ref(sched).addr();
     let edge = |(&id, &wait): (&u64, &Wait)| {
-        let (next, sight) = match wait.on {
-            On::Nothing => (None, None),
+        let (next, sight, sure) = match wait.on {
+            On::Nothing => (None, None, true),
             On::Task(next) => {
                 // The number may be that of a task of another runtime.
                 let holds = waits.get(&next)?.joiner == wait.address;
-                (Some(holds.then_some(next)?), None)
+                (Some(holds.then_some(next)?), None, true)
             }
-            On::Lock(number) => {
-                let sight = held::sight(number).filter(|sight| !sight.holder.is_lent())?;
-                (Some(sight.holder.id_in(here)?), Some(sight))
+            On::Shared(_) if which == Wanted::Sure => return None,
+            On::Lock(number) | On::Shared(number) => {
+                let sight = held::sight(number)?;
+                let sure = is_sure(wait.reason, &sight);
+                (Some(sight.holder.id_in(here)?), Some(sight), sure)
             }
         };
-        Some((id, Edge { wait, next, sight }))
+        let edge = Edge {
+            wait,
+            next,
+            sight,
+            sure,
+        };
+        (sure || which == Wanted::Likely).then_some((id, edge))
     };
     waits.iter().filter_map(edge).collect()
+}
+
+/// Whether the wait lasts as long as the holder does not let go. Anybody may send,
+/// receive or add permits who has the other half or the semaphore; an owned guard may
+/// be anybody's; and a reader may wait for a writer that waits itself, and may give up.
+fn is_sure(reason: WaitReason, sight: &Sight) -> bool {
+    let holder = sight.holder;
+    !holder.is_lent()
+        && match reason {
+            WaitReason::MutexLock | WaitReason::RwMutexLock => true,
+            WaitReason::RwMutexRLock => !holder.is_shared(),
+            _ => false,
+        }
 }
 
 /// Edges of tasks that wait for each other's ends, from pairs; 0: for nothing. A
@@ -133,6 +168,7 @@ pub(crate) fn graph(pairs: &[(u64, u64)]) -> Edges {
             wait,
             next,
             sight: None,
+            sure: true,
         };
         (id, edge)
     };

@@ -35,7 +35,8 @@ pub fn dump(out: &mut impl Write) -> io::Result<()> {
         if !orphans.is_empty() {
             writeln!(out, "{orphans}")?;
         }
-        for cycle in cycle::find(&handle) {
+        let suspected = cycle::suspected(&handle);
+        for cycle in cycle::find(&handle).into_iter().chain(suspected) {
             writeln!(out, "{cycle}")?;
         }
     }

@@ -90,10 +90,11 @@ pub fn proven() -> Profile {
 /// locks ([`Class::Cycle`]) or for each other's ends. Its `Display` names each task,
 /// the place where it waits, and who holds the lock since where.
 ///
-/// Only waits are followed whose holder is known: `Mutex`, `RwLock` while one task
-/// alone has it, and `JoinHandle`. A circle is looked at twice, so one that is told
-/// did stand. The holder of a lock is who took it: a guard that was sent to another
-/// task makes a circle of what is none.
+/// Only waits are followed whose holder is known: `Mutex`, `RwLock` for writers and
+/// for its first reader, and `JoinHandle`. A circle is looked at twice, so one that is
+/// told did stand. The holder of a lock is who took it, unless with an owned guard: a
+/// guard of a lock in a `static` that was sent to another task makes a circle of what
+/// is none.
 ///
 /// ```
 /// use gmp_executor::{Handle, JoinHandle, block_in_place, spawn};
@@ -119,6 +120,35 @@ pub fn proven() -> Profile {
 /// ```
 pub fn cycles() -> Vec<Cycle> {
     cycle::find(&Handle::current())
+}
+
+/// As [`cycles`], for circles that somebody outside might still open: one of the waits
+/// is for a channel, a semaphore or an owned guard. The edge goes to the task that used
+/// the other half of the channel last, or the semaphore, or that took the guard: likely
+/// the one that is waited for, and no proof. They are told in reports and dumps, apart;
+/// no check fails for one, and none is a deadlock.
+///
+/// Uses are noted where [`watch_channels`] asked for it, and in builds with debug
+/// assertions.
+///
+/// ```
+/// use gmp_executor::{Handle, spawn};
+/// use gmp_profiler::leak;
+///
+/// leak::watch_channels(true);
+/// # Handle::current().block_on(async {
+/// drop(spawn(async {}));
+/// assert!(leak::suspected_cycles().is_empty());
+/// # });
+/// ```
+pub fn suspected_cycles() -> Vec<Cycle> {
+    cycle::suspected(&Handle::current())
+}
+
+/// Has uses of channels and semaphores noted from now on, or not, in the whole process:
+/// for [`suspected_cycles`]. It costs some nanoseconds for each use.
+pub fn watch_channels(on: bool) {
+    gmp_executor::held::watch(on);
 }
 
 /// Looks for tasks of this thread's runtime that are left over, again and again

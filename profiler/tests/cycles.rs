@@ -9,8 +9,9 @@ use std::time::Duration;
 use futures::channel::oneshot;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
+use gmp::chan;
 use gmp::runtime::{Builder, Runtime};
-use gmp::sync::{Mutex, RwLock};
+use gmp::sync::{Mutex, RwLock, Semaphore};
 use gmp::task::{AbortHandle, JoinHandle};
 use gmp_profiler::leak::{self, Class, Cycle, Options};
 use gmp_profiler::{Profile, Status};
@@ -207,10 +208,17 @@ fn who_writes_what_it_reads_waits_for_itself() {
         let _writes = lock.write().await;
     });
     assert_eq!(found.len(), 1);
-    // Of two readers either may be the one who never leaves.
     let found = told(async {
         let lock = RwLock::new(());
         let _reads = (lock.read().await, lock.read().await);
+        let _writes = lock.write().await;
+    });
+    assert_eq!(found.len(), 1);
+    // When one of two readers has left, there is no telling which.
+    let found = told(async {
+        let lock = RwLock::new(());
+        let (first, _second) = (lock.read().await, lock.read().await);
+        drop(first);
         let _writes = lock.write().await;
     });
     assert!(found.is_empty(), "{found:?}");
@@ -341,6 +349,220 @@ fn a_join_that_was_given_up_is_no_circle() {
     assert!(found.is_empty(), "{found:?}");
     drop(keep);
     abort.abort();
+}
+
+/// The circles in which somebody else might end a wait, when every task waits.
+fn suspected(rt: &Runtime) -> Vec<Cycle> {
+    let proven = cycles(rt);
+    assert!(proven.is_empty(), "{proven:?}");
+    let _entered = rt.handle().enter();
+    leak::suspected_cycles()
+}
+
+/// Two tasks that have talked to each other, and wait for each other's next word.
+#[test]
+fn tasks_that_wait_for_each_others_values_are_a_suspicion() {
+    leak::watch_channels(true);
+    let rt = runtime(1);
+    let (to_a, from_b) = chan::bounded::<u32>(1);
+    let (to_b, from_a) = chan::bounded::<u32>(1);
+    let talks = |tx: chan::Sender<u32>, rx: chan::Receiver<u32>| async move {
+        tx.send(1).await.expect("open");
+        while rx.recv().await.is_ok() {} // here: receives
+        drop(tx);
+    };
+    let (a, b) = (rt.spawn(talks(to_b, from_b)), rt.spawn(talks(to_a, from_a)));
+    let found = suspected(&rt);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(!found[0].is_proven());
+    let (a, b) = (a.id().get(), b.id().get());
+    assert_eq!(ids(&found[0]), [a, b]);
+    let (file, line) = (file!(), line_of("receives"));
+    let link = |id: u64, next: u64| {
+        format!(
+            "#\tgoroutine {id} waits for chan receive at {file}:{line}, last sent to by goroutine \
+             {next}\n"
+        )
+    };
+    let text = format!(
+        "# suspected cycle: 2 goroutines wait for each other\n{}{}",
+        link(a, b),
+        link(b, a)
+    );
+    assert_eq!(found[0].to_string(), text);
+
+    // A report tells it and proves nothing by it.
+    let _entered = rt.handle().enter();
+    let options = Options::new().retry_for(Duration::ZERO);
+    let report = leak::find(&options).expect_err("two");
+    assert_eq!(report.count(Class::Suspected), 2);
+    assert!(report.cycles().is_empty());
+    assert_eq!(report.suspected_cycles(), found);
+    assert!(
+        report.to_string().ends_with(&format!("{text}]")),
+        "{report}"
+    );
+    assert!(leak::find(&options.only_proven()).is_ok());
+    let mut dump = Vec::new();
+    gmp_profiler::dump(&mut dump).expect("written");
+    assert!(String::from_utf8_lossy(&dump).contains(&text));
+}
+
+/// Each sends to the other, whose buffer is full, and would receive afterwards.
+#[test]
+fn full_channels_in_a_circle_are_a_suspicion() {
+    leak::watch_channels(true);
+    let rt = runtime(1);
+    let (to_a, from_b) = chan::bounded::<u32>(1);
+    let (to_b, from_a) = chan::bounded::<u32>(1);
+    let talks = |tx: chan::Sender<u32>, rx: chan::Receiver<u32>, reserves: bool| async move {
+        assert!(rx.try_recv().is_err());
+        gmp::task::yield_now().await;
+        tx.send(1).await.expect("open");
+        if reserves {
+            drop(tx.reserve().await);
+        } else {
+            tx.send(2).await.expect("open");
+        }
+        rx.recv().await.expect("open");
+    };
+    let a = rt.spawn(talks(to_b, from_b, false));
+    let b = rt.spawn(talks(to_a, from_a, true));
+    let found = suspected(&rt);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(ids(&found[0]), [a.id().get(), b.id().get()]);
+    assert!(
+        found[0]
+            .to_string()
+            .contains(", last received from by goroutine ")
+    );
+}
+
+/// A lock on one side: the circle is as certain as its least certain edge.
+#[test]
+fn a_lock_and_a_channel_are_a_suspicion() {
+    leak::watch_channels(true);
+    let rt = runtime(1);
+    let lock = Arc::new(Mutex::new(()));
+    let (tx, rx) = chan::bounded::<u32>(0);
+    let inner = lock.clone();
+    let receives = rt.spawn(async move {
+        assert!(rx.try_recv().is_err());
+        gmp::task::yield_now().await;
+        let _lock = inner.lock().await;
+        rx.recv().await.expect("open");
+    });
+    let sends = rt.spawn(async move {
+        let _lock = lock.lock().await;
+        tx.send(7).await.expect("open");
+    });
+    let found = suspected(&rt);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(ids(&found[0]), [receives.id().get(), sends.id().get()]);
+    let proven: Vec<bool> = found[0].links().iter().map(|link| link.proven).collect();
+    assert_eq!(proven, [true, false]);
+}
+
+/// Permits may be added by anybody, and an owned guard may be anybody's.
+#[test]
+fn semaphores_and_owned_guards_are_a_suspicion() {
+    leak::watch_channels(true);
+    let rt = runtime(1);
+    drop(rt.spawn(async {
+        let permits = Semaphore::new(1);
+        let _first = permits.acquire().await.expect("open");
+        drop(permits.acquire().await);
+    }));
+    let found = suspected(&rt);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0]
+            .to_string()
+            .contains(", last acquired by goroutine ")
+    );
+
+    let rt = runtime(1);
+    drop(rt.spawn(async {
+        let lock = Arc::new(Mutex::new(()));
+        let _first = lock.clone().lock_owned().await; // here: owned
+        drop(lock.lock().await);
+    }));
+    let found = suspected(&rt);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let taken = format!("{}:{}\n", file!(), line_of("owned"));
+    assert!(found[0].to_string().ends_with(&taken), "{}", found[0]);
+}
+
+/// Whoever used the other half last does something else, or has ended.
+#[test]
+fn a_wait_for_somebody_who_goes_on_is_no_suspicion() {
+    leak::watch_channels(true);
+    let rt = runtime(1);
+    let (tx, rx) = chan::bounded::<u32>(1);
+    let other = tx.clone();
+    drop(rt.spawn(async move {
+        tx.send(1).await.expect("open");
+        gmp::time::sleep(Duration::from_secs(3600)).await;
+        drop(tx);
+    }));
+    drop(rt.spawn(async move { while rx.recv().await.is_ok() {} }));
+    let found = suspected(&rt);
+    assert!(found.is_empty(), "{found:?}");
+    // The last one to send has ended, and one that gave its wait up waits elsewhere.
+    let (lone, never) = chan::bounded::<u32>(1);
+    drop(rt.spawn(async move { other.send(2).await.expect("open") }));
+    drop(rt.spawn(async move {
+        lone.send(1).await.expect("room");
+        assert!(lone.send(2).now_or_never().is_none());
+        assert_eq!(never.recv().await, Ok(1));
+        assert!(never.recv().now_or_never().is_none());
+        std::future::poll_fn(|cx| {
+            // In the poll in which it waits.
+            assert!(never.recv().poll_unpin(cx).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+        gmp::time::sleep(Duration::from_secs(3600)).await;
+    }));
+    let found = suspected(&rt);
+    assert!(found.is_empty(), "{found:?}");
+}
+
+/// Two readers that both want to write: the first is there until one leaves.
+#[test]
+fn readers_that_both_want_to_write_are_a_circle() {
+    let rt = runtime(1);
+    let lock = Arc::new(RwLock::new(()));
+    let both = Arc::new(gmp::sync::Barrier::new(2));
+    for _ in 0..2 {
+        let (lock, both) = (lock.clone(), both.clone());
+        drop(rt.spawn(async move {
+            let _reads = lock.read().await;
+            both.wait().await;
+            drop(lock.write().await);
+        }));
+    }
+    let found = cycles(&rt);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].is_proven());
+}
+
+/// A reader behind a writer that may give up: nothing is certain.
+#[test]
+fn a_reader_behind_a_writer_with_a_time_limit_is_no_circle() {
+    let rt = runtime(1);
+    let lock = Arc::new(RwLock::new(()));
+    let writes = lock.clone();
+    drop(rt.spawn(async move {
+        let _reads = lock.read().await;
+        gmp::task::yield_now().await;
+        drop(lock.read().await);
+    }));
+    drop(rt.spawn(async move {
+        drop(gmp::time::timeout(Duration::from_secs(3600), writes.write()).await);
+    }));
+    let found = cycles(&rt);
+    assert!(found.is_empty(), "{found:?}");
 }
 
 /// Tasks that take four locks in order, always two at a time, and join each other:

@@ -11,6 +11,7 @@ use futures::future::FusedFuture;
 use futures::stream::{FusedStream, Stream};
 use gmp_executor::{WaitReason, leaf};
 
+use super::ends::{self, Half};
 use super::errors::{RecvError, TryRecvError};
 use super::state::{Channel, Found, State};
 use crate::sync::waiters::{Key, wake};
@@ -162,16 +163,15 @@ impl<T> Stream for Receiver<T> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let this = self.get_mut();
         ready!(leaf::poll_check(cx));
-        match poll_receive(&this.channel, &mut this.stream, None, cx) {
-            Poll::Ready(found) => {
-                this.ended = found.is_none();
-                Poll::Ready(found)
-            }
-            Poll::Pending => {
-                leaf::park(WaitReason::ChanReceive, this.made);
-                Poll::Pending
-            }
-        }
+        let found = ready!(poll_receive(
+            &this.channel,
+            &mut this.stream,
+            None,
+            this.made,
+            cx
+        ));
+        this.ended = found.is_none();
+        Poll::Ready(found)
     }
 }
 
@@ -229,21 +229,15 @@ impl<T> Future for Receiving<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         ready!(leaf::poll_check(cx));
-        match poll_receive(
+        let found = ready!(poll_receive(
             &this.receiver.channel,
             &mut this.key,
             Some(this.receiver),
+            this.location,
             cx,
-        ) {
-            Poll::Ready(found) => {
-                this.ended = true;
-                Poll::Ready(found.ok_or(RecvError))
-            }
-            Poll::Pending => {
-                leaf::park(WaitReason::ChanReceive, this.location);
-                Poll::Pending
-            }
-        }
+        ));
+        this.ended = true;
+        Poll::Ready(found.ok_or(RecvError))
     }
 }
 
@@ -253,6 +247,7 @@ fn poll_receive<T>(
     channel: &Channel<T>,
     place: &mut Option<Key>,
     owner: Option<&Receiver<T>>,
+    location: &'static Location<'static>,
     cx: &Context<'_>,
 ) -> Poll<Option<T>> {
     let mut state = channel.lock();
@@ -260,8 +255,10 @@ fn poll_receive<T>(
         if state.receiving.is_queued(&key) {
             let former = state.receiving.set_waker(&key, cx.waker());
             *place = Some(key);
+            let end = state.ends.number(Half::Senders);
             drop(state);
             drop(former);
+            ends::park(WaitReason::ChanReceive, location, end, cx);
             return Poll::Pending;
         }
         let mut removed = state.receiving.remove(key);
@@ -274,8 +271,10 @@ fn poll_receive<T>(
         Some(owner) => owner.receive(&mut state),
         None => (state.receive(), None),
     };
+    let mut end = 0;
     if let Found::Empty = found {
         *place = Some(state.receiving.push(Some(cx.waker()), None));
+        end = state.ends.number(Half::Senders);
     }
     drop(state);
     drop(former);
@@ -285,7 +284,10 @@ fn poll_receive<T>(
             Poll::Ready(Some(value))
         }
         Found::Closed => Poll::Ready(None),
-        Found::Empty => Poll::Pending,
+        Found::Empty => {
+            ends::park(WaitReason::ChanReceive, location, end, cx);
+            Poll::Pending
+        }
     }
 }
 
@@ -298,8 +300,11 @@ impl<T> FusedFuture for Receiving<'_, T> {
 impl<T> Drop for Receiving<'_, T> {
     fn drop(&mut self) {
         let Some(key) = self.key.take() else { return };
-        // The lock ends with this statement, before anybody is woken.
-        let (waker, _removed) = self.receiver.channel.lock().abandon(key);
+        let mut state = self.receiver.channel.lock();
+        ends::unpark(WaitReason::ChanReceive, state.ends.number(Half::Senders));
+        let (waker, removed) = state.abandon(key);
+        drop(state);
+        drop(removed);
         wake(waker);
     }
 }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use futures::future::FusedFuture;
 use gmp_executor::{WaitReason, leaf};
 
+use super::ends::{self, Half};
 use super::errors::{SendError, TrySendError};
 use super::permit::{OwnedPermit, Permit, PermitIterator};
 use super::sender::Sender;
@@ -189,12 +190,14 @@ impl Place {
                 }
             },
         };
-        drop(state);
-        drop(former);
         let Some(kept) = kept else {
-            leaf::park(WaitReason::ChanSend, self.location);
+            let end = state.ends.number(Half::Receivers);
+            drop(state);
+            drop(former);
+            ends::park(WaitReason::ChanSend, self.location, end, cx);
             return Poll::Pending;
         };
+        drop(state);
         self.ended = true;
         Poll::Ready(kept.then_some(()).ok_or(SendError(())))
     }
@@ -202,8 +205,11 @@ impl Place {
     /// Leaves the queue, and gives back what was kept.
     fn leave<T>(&mut self, channel: &Channel<T>) {
         let Some(key) = self.key.take() else { return };
-        // The lock ends with this statement, before anybody is woken.
-        let (wakers, _removed) = channel.lock().stop_waiting_for_room(key);
+        let mut state = channel.lock();
+        ends::unpark(WaitReason::ChanSend, state.ends.number(Half::Receivers));
+        let (wakers, removed) = state.stop_waiting_for_room(key);
+        drop(state);
+        drop(removed);
         wakers.wake();
     }
 }

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use futures::future::FusedFuture;
 use gmp_executor::{WaitReason, leaf};
 
+use super::ends::{self, Half};
 use super::errors::{SendError, TrySendError};
 use super::state::{Channel, Sent};
 use crate::sync::waiters::{Key, wake};
@@ -190,9 +191,10 @@ impl<T> Future for Sending<'_, T> {
             }
             let former = state.sending.set_waker(&key, cx.waker());
             this.key = Some(key);
+            let end = state.ends.number(Half::Receivers);
             drop(state);
             drop(former);
-            leaf::park(WaitReason::ChanSend, this.location);
+            ends::park(WaitReason::ChanSend, this.location, end, cx);
             return Poll::Pending;
         }
         let value = this.value.take().expect("a send is awaited once");
@@ -205,8 +207,9 @@ impl<T> Future for Sending<'_, T> {
             Sent::Closed(value) => Poll::Ready(Err(SendError(value))),
             Sent::Full(value) => {
                 this.key = Some(state.wait_to_send(cx.waker(), value));
+                let end = state.ends.number(Half::Receivers);
                 drop(state);
-                leaf::park(WaitReason::ChanSend, this.location);
+                ends::park(WaitReason::ChanSend, this.location, end, cx);
                 Poll::Pending
             }
         }
@@ -238,8 +241,11 @@ impl<T> FusedFuture for Sending<'_, T> {
 impl<T> Drop for Sending<'_, T> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            // The lock ends before the value does.
-            let _removed = self.sender.channel.lock().sending.remove(key);
+            let mut state = self.sender.channel.lock();
+            ends::unpark(WaitReason::ChanSend, state.ends.number(Half::Receivers));
+            let removed = state.sending.remove(key);
+            drop(state);
+            drop(removed); // the value, after the lock
         }
     }
 }

@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
 use std::task::Waker;
 
+use super::ends::{Ends, Half};
 use crate::sync::waiters::{Key, Waiters, Wakers, lock};
 
 /// A value that was handed over, with the number of its hand-over.
@@ -51,6 +52,7 @@ pub(super) struct State<T> {
     pub(super) closing: Waiters<()>,
     senders: usize,
     receivers: usize,
+    pub(super) ends: Ends,
 }
 
 /// What a waiting sender has.
@@ -110,6 +112,7 @@ impl<T> Channel<T> {
             closing: Waiters::new(),
             senders: 1,
             receivers: 1,
+            ends: Ends::default(),
         };
         Channel {
             state: Mutex::new(state),
@@ -161,6 +164,7 @@ impl<T> State<T> {
 
     /// Sends without waiting: into the hands of the first receiver, or inside.
     pub(super) fn send(&mut self, value: T) -> Sent<T> {
+        self.ends.used(Half::Senders);
         if self.closed {
             return Sent::Closed(value);
         }
@@ -206,6 +210,7 @@ impl<T> State<T> {
 
     /// Keeps room for so many values, without waiting.
     pub(super) fn reserve(&mut self, permits: usize) -> Sent<()> {
+        self.ends.used(Half::Senders);
         if self.closed {
             return Sent::Closed(());
         }
@@ -270,6 +275,7 @@ impl<T> State<T> {
 
     /// Receives without waiting: from inside, or from the hands of a sender.
     pub(super) fn receive(&mut self) -> Found<T> {
+        self.ends.used(Half::Receivers);
         let inside = match self.returned.pop_front() {
             Some((_, value)) => Some(value),
             None => self.buffer.pop_front(),

@@ -12,21 +12,21 @@ use std::collections::HashSet;
 use crate::held;
 use crate::sched::Sched;
 use crate::sync::lock;
-use crate::waits::{Edges, On, Wait, edges};
+use crate::waits::{Edges, On, Wait, Wanted, edges};
 
 /// The tasks of all chains that begin with a root; empty if there is none.
 pub(super) fn find(sched: &Sched) -> HashSet<u64> {
     if !is_worth_a_proof(sched) {
         return HashSet::new();
     }
-    let first = edges(sched, |_| true);
+    let first = edges(sched, Wanted::Sure, |_| true);
     let chains: Vec<Vec<u64>> = chains(&first).collect();
     let mut stuck: HashSet<u64> = chains.iter().flatten().copied().collect();
     if stuck.is_empty() {
         return stuck;
     }
     // What has not moved in between did stand (cycle.rs).
-    let second = edges(sched, |id| stuck.contains(&id));
+    let second = edges(sched, Wanted::Sure, |id| stuck.contains(&id));
     let stood = |chain: &&Vec<u64>| chain.iter().all(|id| first.get(id) == second.get(id));
     stuck = chains.iter().filter(stood).flatten().copied().collect();
     stuck
@@ -41,7 +41,7 @@ fn is_worth_a_proof(sched: &Sched) -> bool {
     for mp in lock(&sched.allm).iter() {
         for root in &lock(&mp.inbox).roots {
             match Wait::of(root.header()).map(|wait| wait.on) {
-                None => {}
+                None | Some(On::Shared(_)) => {}
                 Some(On::Nothing) => return true,
                 Some(On::Task(id)) => next.push(id),
                 Some(On::Lock(number)) => {

@@ -24,24 +24,37 @@ pub struct Leak {
 pub struct Report {
     leaks: Vec<Leak>,
     cycles: Vec<Cycle>,
+    suspected: Vec<Cycle>,
 }
 
 impl Report {
     /// A report on these, which wait in a circle perhaps.
     pub(super) fn new(handle: &Handle, mut leaks: Vec<Leak>) -> Report {
-        let mut cycles = cycle::find(handle);
-        cycles.retain(|cycle| leaks.iter().any(|leak| cycle.contains(leak.task.id)));
+        let touches = |cycle: &Cycle| leaks.iter().any(|leak| cycle.contains(leak.task.id));
+        let (mut cycles, mut suspected) = (cycle::find(handle), cycle::suspected(handle));
+        cycles.retain(touches);
+        suspected.retain(touches);
         for leak in &mut leaks {
             if cycles.iter().any(|cycle| cycle.contains(leak.task.id)) {
                 leak.class = Class::Cycle;
             }
         }
-        Report { leaks, cycles }
+        Report {
+            leaks,
+            cycles,
+            suspected,
+        }
     }
 
     /// The circles that some of the tasks wait in.
     pub fn cycles(&self) -> &[Cycle] {
         &self.cycles
+    }
+
+    /// The circles that some of them wait in as it seems, see
+    /// [`suspected_cycles`](super::suspected_cycles).
+    pub fn suspected_cycles(&self) -> &[Cycle] {
+        &self.suspected
     }
 
     /// The tasks, in the order of ids.
@@ -66,7 +79,7 @@ impl fmt::Display for Report {
             }
             leak.fmt(f)?;
         }
-        for cycle in &self.cycles {
+        for cycle in self.cycles.iter().chain(&self.suspected) {
             cycle.fmt(f)?;
         }
         f.write_str("]")

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll, ready};
 
-use gmp_executor::held::{Guard, Holder, Lot};
+use gmp_executor::held::{self, Guard, Holder, Lot};
 use gmp_executor::{WaitReason, leaf};
 
 use crate::sync::waiters::{Key, Waiters, Wakers, lock};
@@ -28,18 +28,17 @@ struct State {
     free: usize,
     closed: bool,
     waiters: Waiters<Wish>,
-    /// Of a lock alone: who has it.
-    held: Option<Held>,
+    held: Held,
 }
 
-/// For reports of tasks that wait for each other. The permits of a semaphore have
-/// no holder: anybody may add some, and give back what others took.
+/// For reports of tasks that wait for each other.
 #[derive(Debug)]
 struct Held {
-    /// All permits there are.
-    all: usize,
-    /// The one who took some, if nobody else did.
-    sole: Holder,
+    /// All permits there are, of a lock. Those of a semaphore have no number, and no
+    /// holder: anybody may add some, and give back what others took.
+    all: Option<usize>,
+    /// Of a lock: one who surely has some. Of a semaphore: who took some last.
+    one: Holder,
     /// Where others look that up, since somebody waited for the first time.
     lot: Option<Lot>,
 }
@@ -66,7 +65,11 @@ impl Permits {
                 free,
                 closed: false,
                 waiters: Waiters::new(),
-                held: None,
+                held: Held {
+                    all: None,
+                    one: Holder::NOBODY,
+                    lot: None,
+                },
             }),
         }
     }
@@ -78,11 +81,11 @@ impl Permits {
                 free: all,
                 closed: false,
                 waiters: Waiters::new(),
-                held: Some(Held {
-                    all,
-                    sole: Holder::NOBODY,
+                held: Held {
+                    all: Some(all),
+                    one: Holder::NOBODY,
                     lot: None,
-                }),
+                },
             }),
         }
     }
@@ -163,39 +166,45 @@ impl State {
         if !self.waiters.is_empty() || self.free < permits {
             return Err(Refused::TooFew);
         }
-        if self.held.is_some() {
-            self.hold(Holder::here(location, guard));
+        if self.held.is_wanted() {
+            self.hold(permits, Holder::here(location, guard));
         }
         self.free -= permits;
         Ok(())
     }
 
     /// Before permits are taken off the free ones.
-    fn hold(&mut self, holder: Holder) {
-        if let Some(held) = &mut self.held {
-            let first = self.free == held.all;
-            held.set(if first { holder } else { Holder::NOBODY });
+    fn hold(&mut self, permits: usize, holder: Holder) {
+        let held = &mut self.held;
+        match held.all {
+            Some(all) if permits == all => held.set(holder),
+            // Whoever was first is still there until somebody leaves.
+            Some(all) if self.free == all => held.set(holder.shared()),
+            Some(_) => {}
+            None => held.set(holder),
         }
     }
 
     /// After permits were added to the free ones.
     fn given_back(&mut self, permits: usize) {
-        if let Some(held) = &mut self.held {
-            // A writer that became a reader is still there alone. Of two readers
-            // there is no telling which is left.
-            let downgraded = permits + 1 == held.all && permits > 0;
-            if !downgraded {
-                held.set(Holder::NOBODY);
-            }
+        let held = &mut self.held;
+        let Some(all) = held.all else { return };
+        if permits > 0 && permits + 1 == all {
+            // A writer that became a reader is still there.
+            held.set(held.one.shared());
+        } else {
+            // Of two readers there is no telling which is left.
+            held.set(Holder::NOBODY);
         }
     }
 
-    /// The number by which the holder is found while somebody waits.
+    /// The number by which the holder is found while somebody waits; 0: by none.
     fn lot(&mut self) -> u64 {
-        let held = self.held.as_mut();
-        held.map_or(0, |held| {
-            held.lot.get_or_insert_with(|| Lot::new(held.sole)).number()
-        })
+        let held = &mut self.held;
+        if !held.is_wanted() {
+            return 0;
+        }
+        held.lot.get_or_insert_with(|| Lot::new(held.one)).number()
     }
 
     /// Serves the queue as far as the permits go.
@@ -206,7 +215,7 @@ impl State {
                 wish.granted = true;
                 wakers.add(waker);
                 let (permits, holder) = (wish.permits, wish.holder);
-                self.hold(holder);
+                self.hold(permits, holder);
                 self.free -= permits;
             }
         }
@@ -215,10 +224,15 @@ impl State {
 }
 
 impl Held {
-    fn set(&mut self, sole: Holder) {
-        self.sole = sole;
+    /// Whether anybody asks who it is.
+    fn is_wanted(&self) -> bool {
+        self.all.is_some() || held::is_watched()
+    }
+
+    fn set(&mut self, one: Holder) {
+        self.one = one;
         if let Some(lot) = &self.lot {
-            lot.held_by(sole);
+            lot.held_by(one);
         }
     }
 }
@@ -282,7 +296,7 @@ impl Drop for Acquire<'_> {
             state.free += removed.note.permits;
             state.given_back(removed.note.permits);
         }
-        if let Some(lot) = state.held.as_ref().and_then(|held| held.lot.as_ref()) {
+        if let Some(lot) = &state.held.lot {
             leaf::unpark(self.reason, lot.number());
         }
         // A large wish that is gone may have stood before small ones.

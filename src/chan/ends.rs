@@ -1,6 +1,7 @@
 //! Which task used which half of a channel last: whoever waits in vain for the other
 //! half waits for that task, most likely. For reports of tasks that wait for each
-//! other; noted only while somebody wants to know.
+//! other; noted only while somebody wants to know. A receiver is noted when it finds
+//! nothing, for one that always finds a value is not waited for.
 
 use std::panic::Location;
 use std::task::Context;
@@ -8,11 +9,22 @@ use std::task::Context;
 use gmp_executor::held::{self, Holder, Lot};
 use gmp_executor::{WaitReason, leaf};
 
+use super::state::Channel;
+
 /// A half of a channel.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Half {
     Senders,
     Receivers,
+}
+
+impl Half {
+    fn other(self) -> Half {
+        match self {
+            Half::Senders => Half::Receivers,
+            Half::Receivers => Half::Senders,
+        }
+    }
 }
 
 /// Both halves, once a use of one was noted.
@@ -53,20 +65,19 @@ impl Ends {
         }
     }
 
-    /// The number by which the last user of this half is found; 0: by none.
-    #[inline]
-    pub(super) fn number(&mut self, half: Half) -> u64 {
-        if held::is_watched() {
-            self.lot(half)
-        } else {
-            0
-        }
-    }
-
     #[cold]
-    fn lot(&mut self, half: Half) -> u64 {
+    fn number(&mut self, half: Half) -> u64 {
         let end = self.end(half);
         end.lot.get_or_insert_with(|| Lot::new(end.last)).number()
+    }
+
+    /// A wait for this half is given up: takes back what was noted, if that is in the
+    /// poll that began it.
+    #[inline]
+    pub(super) fn give_up(&mut self, reason: WaitReason, half: Half) {
+        if held::is_watched() {
+            leaf::unpark(reason, self.number(half));
+        }
     }
 
     fn end(&mut self, half: Half) -> &mut End {
@@ -74,24 +85,36 @@ impl Ends {
     }
 }
 
-/// Notes that the task waits for the half with this number.
+/// The running task has used one half of the channel in vain, and waits for the other.
 #[inline]
-pub(super) fn park(
-    reason: WaitReason,
+pub(super) fn park<T>(
+    channel: &Channel<T>,
+    other: Half,
     location: &'static Location<'static>,
-    number: u64,
     cx: &Context<'_>,
 ) {
-    match number {
-        0 => leaf::park(reason, location),
-        number => leaf::park_for(reason, location, number, cx.waker()),
+    let reason = match other {
+        Half::Senders => WaitReason::ChanReceive,
+        Half::Receivers => WaitReason::ChanSend,
+    };
+    leaf::park(reason, location);
+    if held::is_watched() {
+        park_watched(channel, other, reason, location, cx);
     }
 }
 
-/// Takes that back, if the wait is given up in the poll that began it.
-#[inline]
-pub(super) fn unpark(reason: WaitReason, number: u64) {
-    if number != 0 {
-        leaf::unpark(reason, number);
-    }
+#[cold]
+fn park_watched<T>(
+    channel: &Channel<T>,
+    other: Half,
+    reason: WaitReason,
+    location: &'static Location<'static>,
+    cx: &Context<'_>,
+) {
+    let number = {
+        let ends = &mut channel.lock().ends;
+        ends.note(other.other());
+        ends.number(other)
+    };
+    leaf::park_for(reason, location, number, cx.waker());
 }

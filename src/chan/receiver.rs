@@ -105,6 +105,7 @@ impl<T> Receiver<T> {
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         let mut state = self.channel.lock();
         let (found, former) = self.receive(&mut state);
+        state.ends.used(Half::Receivers);
         drop(state);
         drop(former);
         match found {
@@ -255,10 +256,9 @@ fn poll_receive<T>(
         if state.receiving.is_queued(&key) {
             let former = state.receiving.set_waker(&key, cx.waker());
             *place = Some(key);
-            let end = state.ends.number(Half::Senders);
             drop(state);
             drop(former);
-            ends::park(WaitReason::ChanReceive, location, end, cx);
+            ends::park(channel, Half::Senders, location, cx);
             return Poll::Pending;
         }
         let mut removed = state.receiving.remove(key);
@@ -271,10 +271,8 @@ fn poll_receive<T>(
         Some(owner) => owner.receive(&mut state),
         None => (state.receive(), None),
     };
-    let mut end = 0;
     if let Found::Empty = found {
         *place = Some(state.receiving.push(Some(cx.waker()), None));
-        end = state.ends.number(Half::Senders);
     }
     drop(state);
     drop(former);
@@ -285,7 +283,7 @@ fn poll_receive<T>(
         }
         Found::Closed => Poll::Ready(None),
         Found::Empty => {
-            ends::park(WaitReason::ChanReceive, location, end, cx);
+            ends::park(channel, Half::Senders, location, cx);
             Poll::Pending
         }
     }
@@ -301,7 +299,7 @@ impl<T> Drop for Receiving<'_, T> {
     fn drop(&mut self) {
         let Some(key) = self.key.take() else { return };
         let mut state = self.receiver.channel.lock();
-        ends::unpark(WaitReason::ChanReceive, state.ends.number(Half::Senders));
+        state.ends.give_up(WaitReason::ChanReceive, Half::Senders);
         let (waker, removed) = state.abandon(key);
         drop(state);
         drop(removed);

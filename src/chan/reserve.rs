@@ -190,14 +190,12 @@ impl Place {
                 }
             },
         };
+        drop(state);
+        drop(former);
         let Some(kept) = kept else {
-            let end = state.ends.number(Half::Receivers);
-            drop(state);
-            drop(former);
-            ends::park(WaitReason::ChanSend, self.location, end, cx);
+            ends::park(channel, Half::Receivers, self.location, cx);
             return Poll::Pending;
         };
-        drop(state);
         self.ended = true;
         Poll::Ready(kept.then_some(()).ok_or(SendError(())))
     }
@@ -206,7 +204,7 @@ impl Place {
     fn leave<T>(&mut self, channel: &Channel<T>) {
         let Some(key) = self.key.take() else { return };
         let mut state = channel.lock();
-        ends::unpark(WaitReason::ChanSend, state.ends.number(Half::Receivers));
+        state.ends.give_up(WaitReason::ChanSend, Half::Receivers);
         let (wakers, removed) = state.stop_waiting_for_room(key);
         drop(state);
         drop(removed);

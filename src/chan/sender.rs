@@ -191,10 +191,9 @@ impl<T> Future for Sending<'_, T> {
             }
             let former = state.sending.set_waker(&key, cx.waker());
             this.key = Some(key);
-            let end = state.ends.number(Half::Receivers);
             drop(state);
             drop(former);
-            ends::park(WaitReason::ChanSend, this.location, end, cx);
+            ends::park(&this.sender.channel, Half::Receivers, this.location, cx);
             return Poll::Pending;
         }
         let value = this.value.take().expect("a send is awaited once");
@@ -207,9 +206,8 @@ impl<T> Future for Sending<'_, T> {
             Sent::Closed(value) => Poll::Ready(Err(SendError(value))),
             Sent::Full(value) => {
                 this.key = Some(state.wait_to_send(cx.waker(), value));
-                let end = state.ends.number(Half::Receivers);
                 drop(state);
-                ends::park(WaitReason::ChanSend, this.location, end, cx);
+                ends::park(&this.sender.channel, Half::Receivers, this.location, cx);
                 Poll::Pending
             }
         }
@@ -242,7 +240,7 @@ impl<T> Drop for Sending<'_, T> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             let mut state = self.sender.channel.lock();
-            ends::unpark(WaitReason::ChanSend, state.ends.number(Half::Receivers));
+            state.ends.give_up(WaitReason::ChanSend, Half::Receivers);
             let removed = state.sending.remove(key);
             drop(state);
             drop(removed); // the value, after the lock

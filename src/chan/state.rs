@@ -163,6 +163,7 @@ impl<T> State<T> {
     }
 
     /// Sends without waiting: into the hands of the first receiver, or inside.
+    #[inline]
     pub(super) fn send(&mut self, value: T) -> Sent<T> {
         self.ends.used(Half::Senders);
         if self.closed {
@@ -275,7 +276,6 @@ impl<T> State<T> {
 
     /// Receives without waiting: from inside, or from the hands of a sender.
     pub(super) fn receive(&mut self) -> Found<T> {
-        self.ends.used(Half::Receivers);
         let inside = match self.returned.pop_front() {
             Some((_, value)) => Some(value),
             None => self.buffer.pop_front(),

@@ -415,16 +415,20 @@ fn full_channels_in_a_circle_are_a_suspicion() {
     let rt = runtime(1);
     let (to_a, from_b) = chan::bounded::<u32>(1);
     let (to_b, from_a) = chan::bounded::<u32>(1);
-    let talks = |tx: chan::Sender<u32>, rx: chan::Receiver<u32>, reserves: bool| async move {
-        assert!(rx.try_recv().is_err());
-        gmp::task::yield_now().await;
-        tx.send(1).await.expect("open");
-        if reserves {
-            drop(tx.reserve().await);
-        } else {
-            tx.send(2).await.expect("open");
+    let both = Arc::new(gmp::sync::Barrier::new(2));
+    let talks = |tx: chan::Sender<u32>, rx: chan::Receiver<u32>, reserves: bool| {
+        let both = both.clone();
+        async move {
+            assert!(rx.try_recv().is_err());
+            both.wait().await;
+            tx.send(1).await.expect("open");
+            if reserves {
+                drop(tx.reserve().await);
+            } else {
+                tx.send(2).await.expect("open");
+            }
+            rx.recv().await.expect("open");
         }
-        rx.recv().await.expect("open");
     };
     let a = rt.spawn(talks(to_b, from_b, false));
     let b = rt.spawn(talks(to_a, from_a, true));
@@ -446,14 +450,17 @@ fn a_lock_and_a_channel_are_a_suspicion() {
     let lock = Arc::new(Mutex::new(()));
     let (tx, rx) = chan::bounded::<u32>(0);
     let inner = lock.clone();
+    let both = Arc::new(gmp::sync::Barrier::new(2));
+    let met = both.clone();
     let receives = rt.spawn(async move {
         assert!(rx.try_recv().is_err());
-        gmp::task::yield_now().await;
+        met.wait().await;
         let _lock = inner.lock().await;
         rx.recv().await.expect("open");
     });
     let sends = rt.spawn(async move {
         let _lock = lock.lock().await;
+        both.wait().await;
         tx.send(7).await.expect("open");
     });
     let found = suspected(&rt);
@@ -553,14 +560,18 @@ fn a_reader_behind_a_writer_with_a_time_limit_is_no_circle() {
     let rt = runtime(1);
     let lock = Arc::new(RwLock::new(()));
     let writes = lock.clone();
+    let (go, gone) = oneshot::channel::<()>();
     drop(rt.spawn(async move {
         let _reads = lock.read().await;
-        gmp::task::yield_now().await;
+        gone.await.expect("sent");
         drop(lock.read().await);
     }));
+    assert!(cycles(&rt).is_empty());
     drop(rt.spawn(async move {
         drop(gmp::time::timeout(Duration::from_secs(3600), writes.write()).await);
     }));
+    assert!(cycles(&rt).is_empty());
+    go.send(()).expect("it waits");
     let found = cycles(&rt);
     assert!(found.is_empty(), "{found:?}");
 }

@@ -129,8 +129,15 @@ fn threads_are_known(_sched: &Sched) -> bool {
 /// that overflows, and the one that asks for a dump.
 #[cfg(target_os = "linux")]
 fn handlers_are_known() -> bool {
-    // The two without a name are the C library's own.
-    const KNOWN: [i32; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGQUIT, 32, 33];
+    // The two without a name are the C library's own; SIGURG is for stacks of polls.
+    const KNOWN: [i32; 6] = [
+        libc::SIGSEGV,
+        libc::SIGBUS,
+        libc::SIGQUIT,
+        libc::SIGURG,
+        32,
+        33,
+    ];
     let Ok(status) = fs::read_to_string("/proc/self/status") else {
         return false;
     };

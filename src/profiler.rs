@@ -12,9 +12,9 @@
 //! ```
 
 pub use gmp_profiler::{
-    CatchPanic, NoFramePointers, PanicReport, ParseSigQuitError, Profile, SigQuit, Status,
-    StillRunning, Suspended, TaskInfo, WaitReason, Waiting, catch_panic, dump, labels, leak,
-    num_tasks, on_sigquit, park_stacks, poll_stacks, set_panic_reporter, snapshot, stack,
+    CatchPanic, Grouped, NoFramePointers, PanicReport, ParseSigQuitError, Profile, SigQuit, Status,
+    StillRunning, Suspended, TaskInfo, WaitReason, Waiting, catch_panic, dump, grouped, labels,
+    leak, num_tasks, on_sigquit, park_stacks, poll_stacks, set_panic_reporter, snapshot, stack,
     stack_all, suspend, tasks, waiting,
 };
 #[cfg(feature = "tower")]

@@ -12,10 +12,10 @@
 //! ```
 
 pub use gmp_profiler::{
-    CatchPanic, Grouped, NoFramePointers, PanicReport, ParseSigQuitError, Profile, SigQuit, Status,
-    StillRunning, Suspended, TaskInfo, WaitReason, Waiting, catch_panic, dump, grouped, labels,
-    leak, num_tasks, on_sigquit, park_stacks, poll_stacks, set_panic_reporter, snapshot, stack,
-    stack_all, suspend, tasks, waiting,
+    CatchPanic, Grouped, Mode, NoFramePointers, PanicReport, ParseSigQuitError, Profile, Shot,
+    SigQuit, Status, StillRunning, Straggler, Suspended, TaskInfo, WaitReason, Waiting,
+    catch_panic, dump, grouped, labels, leak, num_tasks, on_sigquit, park_stacks, poll_stacks,
+    set_panic_reporter, snapshot, stack, stack_all, suspend, tasks, waiting,
 };
 #[cfg(feature = "tower")]
 pub use gmp_profiler::{Recover, RecoverFuture, RecoverLayer};

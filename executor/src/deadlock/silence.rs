@@ -4,8 +4,9 @@
 //! Nothing is left if the runtime has no task that runs or could, no timer and no
 //! registered descriptor; every thread of the process is asleep in that runtime or is
 //! known to wake nobody, which leaves no room for a second runtime; and no handler of
-//! a signal is installed that is not known. Then whoever holds a waker, a handle or a guard is asleep with it. A
-//! thread of anybody else's, one that sleeps for ever included, is the end of the proof.
+//! a signal is installed that is not known. Then whoever holds a waker, a handle or a
+//! guard is asleep with it. A thread of anybody else's, one that sleeps for ever
+//! included, is the end of the proof.
 //!
 //! The threads are looked at one after the other. But only what runs can make
 //! something run, so two looks at which all were at rest, with no poll in between,

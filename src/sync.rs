@@ -12,6 +12,7 @@
 
 mod barrier;
 pub mod broadcast;
+mod lent;
 mod mutex;
 mod notify;
 mod once_cell;
@@ -24,11 +25,14 @@ pub(crate) mod waiters;
 pub mod watch;
 
 pub use self::barrier::{Barrier, BarrierWaitResult};
-pub use self::mutex::{Mutex, MutexGuard, OwnedMutexGuard, TryLockError};
+pub use self::mutex::{
+    MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard, TryLockError,
+};
 pub use self::notify::{Notified, Notify, OwnedNotified};
 pub use self::once_cell::{OnceCell, SetError};
 pub use self::rwlock::{
-    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock,
+    RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard,
 };
 pub use self::semaphore::{
     AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError,

@@ -26,6 +26,7 @@ mod migrating {
         mod local;
         mod nested;
         mod net;
+        mod parts;
         mod paused;
         mod permits;
         mod process;
@@ -72,6 +73,7 @@ mod migrating {
         mod local;
         mod nested;
         mod net;
+        mod parts;
         mod permits;
         mod process;
         mod quic;

@@ -11,6 +11,8 @@ mod eventually;
 mod hand;
 #[path = "sync/locks.rs"]
 mod locks;
+#[path = "sync/mapped.rs"]
+mod mapped;
 #[path = "sync/meetings.rs"]
 mod meetings;
 #[path = "support/on_1_and_4.rs"]

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "lends what the lock guards")]
 
 mod guard;
+mod mapped;
 pub(super) mod turn;
 
 use std::cell::UnsafeCell;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use gmp_executor::held::Guard;
 
 pub use self::guard::{MutexGuard, OwnedMutexGuard};
+pub use self::mapped::{MappedMutexGuard, OwnedMappedMutexGuard};
 
 use self::turn::Turn;
 

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use gmp_executor::WaitReason;
 use gmp_executor::held::Guard;
 
-pub use self::guard::{RwLockReadGuard, RwLockWriteGuard};
-pub use self::owned::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
+pub use self::guard::{RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
+pub use self::owned::{OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
 use super::mutex::TryLockError;
 use super::semaphore::permits::Permits;

@@ -4,13 +4,12 @@
 //! `cargo run --release --features tokio-compat --example reqwest_in_gmp`
 //!
 //! The tasks run on gmp; Tokio's sockets and timers are on one thread that
-//! `.compat()` has started.
+//! `compat::install` has started.
 
 use std::convert::Infallible;
 use std::error::Error;
 
 use futures::channel::oneshot;
-use gmp::compat::CompatExt;
 use gmp::net::TcpListener;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -21,6 +20,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 #[gmp::main]
 async fn main() -> Result<(), BoxError> {
+    gmp::compat::install()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     let (stop, stopped) = oneshot::channel::<()>();
@@ -31,7 +31,7 @@ async fn main() -> Result<(), BoxError> {
 
     let client = reqwest::Client::new();
     let tasks: Vec<_> = ["one", "two", "three"]
-        .map(|name| gmp::spawn(fetch(client.clone(), format!("{url}/{name}")).compat()))
+        .map(|name| gmp::spawn(fetch(client.clone(), format!("{url}/{name}"))))
         .into();
     for task in tasks {
         print!("{}", task.await??);

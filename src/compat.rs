@@ -2,8 +2,20 @@
 //! `tokio-compat`).
 //!
 //! Such a library looks for a runtime in the thread that polls it, and panics if
-//! there is none. [`Compat`], from [`.compat()`](CompatExt::compat), makes one
-//! present around each poll of what it wraps, and around its drop:
+//! there is none. [`install()`], once in `main`, makes one present in every task:
+//!
+//! ```
+//! # fn main() -> std::io::Result<()> {
+//! gmp::compat::install()?;
+//! let answer = gmp::spawn(async { tokio::spawn(async { 6 * 7 }).await });
+//! assert_eq!(gmp::block_on(answer)?.expect("no panic of Tokio's task"), 42);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A library that cannot ask that of its users wraps what needs it: [`Compat`], from
+//! [`.compat()`](CompatExt::compat), makes the runtime present around each poll of
+//! what it wraps, and around its drop:
 //!
 //! ```
 //! use gmp::compat::CompatExt;
@@ -39,15 +51,16 @@
 //!
 //! # What it costs
 //! One thread, which sleeps while nothing happens; a few nanoseconds per poll to
-//! enter and leave; and, for each event of Tokio's sockets and timers, a wake-up
-//! from that thread into gmp's global queue. gmp's own sockets under hyper, axum or
-//! rustls need none of this. Tokio's tasks share that one thread: one that computes
-//! for long holds up the others, and all of Tokio's events.
+//! enter and leave a wrapper, and nothing after [`install()`]; and, for each event of
+//! Tokio's sockets and timers, a wake-up from that thread into gmp's global queue.
+//! gmp's own sockets under hyper, axum or rustls need none of this. Tokio's tasks
+//! share that one thread: one that computes for long holds up the others, and all of
+//! Tokio's events.
 //!
 //! # What is different from a Tokio worker
 //! - Tokio's leaves do not ask tasks to give way here. The wrapper asks for gmp
-//!   instead, before each poll, as gmp's leaves do; a loop inside that never waits
-//!   can call [`task::safepoint`](crate::task::safepoint).
+//!   instead, before each poll, as gmp's leaves do; a loop that never waits, or has
+//!   no wrapper, can call [`task::safepoint`](crate::task::safepoint).
 //! - `tokio::task::block_in_place` just calls its closure, and `Handle::block_on`
 //!   may be used: both block their thread, and gmp hands the P on.
 //! - `tokio::task::spawn_local` needs its `LocalSet`, as everywhere.

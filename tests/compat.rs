@@ -12,6 +12,8 @@ mod grpc;
 mod http;
 #[path = "compat/io.rs"]
 mod io;
+#[path = "compat/present.rs"]
+mod present;
 #[path = "compat/sql.rs"]
 mod sql;
 #[path = "compat/start.rs"]
@@ -42,4 +44,16 @@ where
             });
         });
     }
+}
+
+/// Runs `test` in a process of its own, for the test `name`.
+fn alone(name: &str, test: fn()) {
+    if child::is_child(name) {
+        return within(60, test);
+    }
+    let output = child::run(name, &[]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the child failed: {text}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("1 passed"), "no test in the child: {text}");
 }

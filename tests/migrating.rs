@@ -20,6 +20,7 @@ mod migrating {
         mod executor;
         mod files;
         mod http;
+        mod installed;
         mod join_set;
         mod library;
         mod lines;

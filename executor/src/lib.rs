@@ -79,6 +79,8 @@ mod polltick;
 #[cfg(not(loom))]
 mod preempt;
 #[cfg(not(loom))]
+mod prelude;
+#[cfg(not(loom))]
 mod probe;
 #[cfg(not(loom))]
 mod proc;
@@ -135,6 +137,7 @@ pub use crate::{
     latency::Latency,
     metrics::{Metrics, ProcMetrics},
     panics::PanicPolicy,
+    prelude::before_polls,
     probe::{TaskPanic, WaitReason},
     runtime::{Runtime, ShutdownReport},
     sched::Rules,

@@ -32,7 +32,7 @@ use crate::steal::StealOrder;
 use crate::sync::{
     Arc, AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering, lock,
 };
-use crate::{preempt, proc, stw, throw};
+use crate::{preempt, prelude, proc, stw, throw};
 
 /// What other threads see of an M.
 pub(crate) struct MShared {
@@ -312,6 +312,7 @@ impl M {
         self.shared.p.store(pp.id + 1, Ordering::Release); // ord: before the next begin_poll
         pp.m.store(self.shared.id + 1, Ordering::Release); // ord: sysmon finds the M by it
         pp.set_status(PRUNNING);
+        prelude::before_poll();
     }
 
     /// In the scheduler: gives the P up; the caller decides where it goes.
@@ -473,7 +474,7 @@ fn new_m(sched: &Arc<Sched>, id: u32, pp: &P, spinning: bool) -> std::io::Result
 
 fn thread_main(sched: Arc<Sched>, shared: Arc<MShared>) {
     if let Some(hook) = &sched.hooks.thread_start {
-        probe::contain(hook);
+        prelude::while_starting(hook);
     }
     {
         let m = M::new(sched.clone(), shared.clone(), false);

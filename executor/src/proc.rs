@@ -25,6 +25,7 @@ use crate::m::{M, YieldAs, handoff_p, stop_m};
 use crate::netpoll;
 use crate::p::P;
 use crate::preempt;
+use crate::prelude;
 use crate::probe::{self, Leaf};
 use crate::ready::{self, runqput};
 use crate::sched::Sched;
@@ -391,6 +392,7 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
     let site = std::ptr::from_ref(header.spawn_loc).cast_mut();
     m.shared.spawn_loc.store(site, Ordering::Relaxed); // ord: for people
     if aside {
+        prelude::before_poll();
         preempt::arm_aside(m);
     } else {
         preempt::arm(m);

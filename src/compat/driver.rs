@@ -3,8 +3,10 @@
 //! It lives on the stack of its thread, which never returns: nothing can shut it
 //! down under those who hold its handle.
 
+use std::cell::Cell;
 use std::future::pending;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -17,27 +19,65 @@ static HANDLE: OnceLock<Handle> = OnceLock::new();
 /// again.
 static STARTING: Mutex<()> = Mutex::new(());
 
-/// Starts the Tokio runtime that [`Compat`](super::Compat) enters, if none runs
-/// yet. Everything in this module does that by itself at first use; called early
-/// in `main`, this meets a failure as an error, where they panic.
+thread_local! {
+    /// Whether the context is at the bottom of this thread's.
+    static PRESENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes a Tokio runtime present in every task of this process, with nothing to wrap:
+/// on each thread that polls tasks, for its whole life. It is there in the
+/// calling task at once, and in every poll that begins after this has returned.
+///
+/// Starts the runtime, if none runs yet and none was lent by [`install_handle`].
+/// Call it early in `main`: where it cannot start, this is an error, and
+/// [`.compat()`](super::CompatExt::compat) a panic.
+///
+/// A thread that has a Tokio runtime already, as one in `tokio::runtime::Runtime::block_on`
+/// has, keeps that. A thread that calls this or a `block_on` of gmp's has the context
+/// afterwards as well. Other threads do not: what runs or drops a library's values
+/// there still needs [`.compat()`](super::CompatExt::compat), or
+/// [`handle()`]`.enter()`.
 ///
 /// # Errors
 /// If the thread or Tokio's I/O driver cannot be made, for want of threads or
 /// descriptors. Another call may succeed.
 ///
 /// ```
+/// use std::time::Duration;
+///
 /// # fn main() -> std::io::Result<()> {
 /// gmp::compat::install()?;
+/// let task = gmp::spawn(async {
+///     tokio::time::sleep(Duration::from_millis(1)).await;
+///     tokio::spawn(async { 6 * 7 }).await.expect("no panic")
+/// });
+/// assert_eq!(gmp::block_on(task)?, 42);
 /// # Ok(())
 /// # }
 /// ```
 pub fn install() -> io::Result<()> {
-    start().map(drop)
+    start()?;
+    gmp_executor::before_polls(make_present);
+    make_present();
+    Ok(())
+}
+
+/// Leaves the context on this thread for good. Nothing is beneath it: a guard that
+/// somebody still holds would be dropped out of order.
+fn make_present() {
+    if PRESENT.get() {
+        return;
+    }
+    let Some(handle) = HANDLE.get() else { return };
+    if Handle::try_current().is_err_and(|error| error.is_missing_context()) {
+        PRESENT.set(true);
+        let _stays = ManuallyDrop::new(handle.enter());
+    }
 }
 
 /// Makes a Tokio runtime that the program runs anyway the one that is entered, so
 /// that no other one starts: one with several threads, say, for a library that
-/// spawns much.
+/// spawns much. To be present without wrappers it needs [`install`] as well.
 ///
 /// That runtime needs its I/O driver and timers (`enable_all`), and must outlive
 /// every wrapper: what waits for a runtime that is gone fails or panics, by

@@ -1,8 +1,8 @@
 //! An HTTP server on hyper: HTTP/1.1 and HTTP/2 without TLS on one port.
 //!
 //! `cargo run --release --example hello_hyper -- --port 8080`, then
-//! `curl http://127.0.0.1:8080` or `curl --http2-prior-knowledge ...`. Ctrl-c
-//! lets the requests that run finish.
+//! `curl http://127.0.0.1:8080` or `curl --http2-prior-knowledge ...`. Ctrl-c, or
+//! `SIGTERM`, lets the requests that run finish.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -27,16 +27,16 @@ async fn main() -> std::io::Result<()> {
     http.http1().timer(Timer);
     http.http2().timer(Timer);
     let graceful = GracefulShutdown::new();
-    let mut ctrl_c = pin!(gmp::signal::ctrl_c());
+    let mut stop = pin!(gmp::signal::shutdown());
     loop {
-        let (stream, _peer) = match select(pin!(listener.accept()), &mut ctrl_c).await {
+        let (stream, _peer) = match select(pin!(listener.accept()), &mut stop).await {
             Either::Left((Ok(connection), _)) => connection,
             Either::Left((Err(error), _)) => {
                 eprintln!("accept: {error}");
                 continue;
             }
-            Either::Right((interrupted, _)) => {
-                interrupted?;
+            Either::Right((asked, _)) => {
+                asked?;
                 break;
             }
         };

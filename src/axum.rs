@@ -22,7 +22,7 @@
 //!     .route("/whoami", get(whoami));
 //! let listener = TcpListener::bind("127.0.0.1:0").await?;
 //! # let stop = gmp::time::sleep(std::time::Duration::from_millis(5));
-//! // In a service: `async { ctrl_c().await.expect("a handler") }`.
+//! // In a service: `async { shutdown().await.expect("handlers"); }`.
 //! gmp::axum::serve(listener, app)
 //!     .with_graceful_shutdown(stop)
 //!     .await?;

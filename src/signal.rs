@@ -7,14 +7,20 @@
 //! The first listener for a kind of signal replaces what the system would do
 //! with it, for the rest of the process's life: after [`ctrl_c`] has been awaited
 //! once, an interrupt does not end the process by itself any more.
+//!
+//! A service waits for [`shutdown`]: ctrl-c of a terminal, and the `SIGTERM` by which
+//! service managers and containers say the same.
 
 #![expect(unsafe_code, reason = "installs a signal handler")]
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::os::unix::net::UnixStream as Std;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use futures::Stream;
 use futures::io::{AsyncRead, AsyncReadExt};
 use gmp_profiler::QuitListener;
 use gmp_reactor::Origin;
@@ -132,13 +138,65 @@ pub fn unix(kind: SignalKind) -> io::Result<Signal> {
 /// # Cancel safety
 /// Yes. A ctrl-c between two calls is lost, though: keep a [`Signal`] for those.
 pub async fn ctrl_c() -> io::Result<()> {
-    match unix(SignalKind::interrupt())?.recv().await {
-        Some(()) => Ok(()),
-        None => Err(io::Error::other("the runtime has shut down")),
-    }
+    let heard = unix(SignalKind::interrupt())?.recv().await;
+    heard.ok_or_else(shut_down)
 }
 
-/// A listener; see [`unix`]. Dropping it ends the listening, but does not bring
+/// Waits until the process is asked to end, by ctrl-c (`SIGINT`) or by `SIGTERM`,
+/// from the first poll on. Which of the two it was.
+///
+/// # Errors
+/// The system's, if a handler cannot be installed.
+///
+/// # Cancel safety
+/// Yes. What comes between two calls is lost, though: keep [`Signal`]s for that.
+///
+/// ```
+/// use gmp::signal::shutdown;
+///
+/// # gmp::block_on(async {
+/// # let listener = gmp::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # unsafe extern "C" { safe fn raise(number: i32) -> i32; }
+/// # gmp::spawn(async {
+/// #     gmp::time::sleep(std::time::Duration::from_millis(200)).await;
+/// #     raise(15);
+/// # });
+/// let stop = async {
+///     let asked_by = shutdown().await.expect("handlers");
+///     println!("ends by {asked_by:?}: finishing requests");
+/// };
+/// # #[cfg(feature = "hyper")] {
+/// # use hyper::{Request, Response, body::Incoming, service::service_fn};
+/// # async fn hello(_: Request<Incoming>) -> Result<Response<String>, hyper::Error> {
+/// #     Ok(Response::new(String::new()))
+/// # }
+/// gmp::hyper::serve(listener, service_fn(hello))
+///     .with_graceful_shutdown(stop)
+///     .await?;
+/// # }
+/// # std::io::Result::Ok(()) }).unwrap();
+/// ```
+pub async fn shutdown() -> io::Result<SignalKind> {
+    let mut requests = [
+        unix(SignalKind::interrupt())?,
+        unix(SignalKind::terminate())?,
+    ];
+    poll_fn(|cx| {
+        for request in &mut requests {
+            if let Poll::Ready(heard) = request.poll_recv(cx) {
+                return Poll::Ready(heard.map(|()| request.kind).ok_or_else(shut_down));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+fn shut_down() -> io::Error {
+    io::Error::other("the runtime has shut down")
+}
+
+/// A listener; see [`unix`]. It is a [`Stream`] as well. Dropping it ends the listening, but does not bring
 /// the system's own way back.
 pub struct Signal {
     kind: SignalKind,
@@ -163,8 +221,17 @@ impl Signal {
     /// As [`recv`](Self::recv), for hand-written futures.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         let mut notes = [0; 64];
-        let read = ready!(std::pin::Pin::new(&mut self.notes).poll_read(cx, &mut notes));
+        let read = ready!(Pin::new(&mut self.notes).poll_read(cx, &mut notes));
         Poll::Ready(read.ok().filter(|&n| n > 0).map(drop))
+    }
+}
+
+/// Ends when the runtime has shut down.
+impl Stream for Signal {
+    type Item = ();
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<()>> {
+        self.poll_recv(cx)
     }
 }
 

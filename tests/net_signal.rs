@@ -4,9 +4,12 @@
 mod limited;
 
 use std::io::ErrorKind;
+use std::process::Command;
 
+use futures::StreamExt;
 use futures::future::poll_fn;
-use gmp::signal::{SignalKind, ctrl_c, unix};
+use gmp::runtime::Builder;
+use gmp::signal::{SignalKind, ctrl_c, shutdown, unix};
 use rustix::process::{Signal, getpid, kill_process};
 
 use limited::limited;
@@ -50,17 +53,93 @@ fn a_burst_of_signals_is_at_least_one() {
     });
 }
 
+/// In one test, for they listen to the same signals.
 #[test]
-fn ctrl_c_is_heard_by_a_task() {
+fn ctrl_c_and_requests_to_end_are_heard_by_a_task() {
     on_each(async || {
-        let task = gmp::spawn(async {
-            let mut wait = std::pin::pin!(ctrl_c());
-            assert!(futures::poll!(&mut wait).is_pending());
-            raise(Signal::INT);
-            wait.await
-        });
-        task.await.unwrap().unwrap();
+        for _ in 0..3 {
+            let task = gmp::spawn(async {
+                let mut wait = std::pin::pin!(ctrl_c());
+                assert!(futures::poll!(&mut wait).is_pending());
+                raise(Signal::INT);
+                wait.await
+            });
+            task.await.unwrap().unwrap();
+        }
+        for (signal, kind) in [
+            (Signal::TERM, SignalKind::terminate()),
+            (Signal::INT, SignalKind::interrupt()),
+            (Signal::TERM, SignalKind::terminate()),
+        ] {
+            let task = gmp::spawn(async move {
+                let mut wait = std::pin::pin!(shutdown());
+                assert!(futures::poll!(&mut wait).is_pending());
+                raise(signal);
+                wait.await
+            });
+            assert_eq!(task.await.unwrap().unwrap(), kind);
+        }
     });
+}
+
+#[test]
+fn a_listener_hears_what_comes_after_it_was_made() {
+    on_each(async || {
+        drop(unix(SignalKind::window_change()).unwrap());
+        // Nobody listens, and the process stands it.
+        raise(Signal::WINCH);
+        let mut changes = unix(SignalKind::window_change()).unwrap();
+        assert!(futures::poll!(changes.next()).is_pending());
+        for _ in 0..10 {
+            let mut other = unix(SignalKind::window_change()).unwrap();
+            raise(Signal::WINCH);
+            assert_eq!(changes.next().await, Some(()));
+            assert_eq!(other.next().await, Some(()));
+        }
+    });
+}
+
+#[test]
+fn a_listener_goes_to_another_task_with_what_it_has_heard() {
+    on_each(async || {
+        let mut alarms = unix(SignalKind::alarm()).unwrap();
+        raise(Signal::ALARM);
+        let task = gmp::spawn(async move {
+            alarms.recv().await.unwrap();
+            alarms
+        });
+        let mut alarms = task.await.unwrap();
+        let waits = gmp::spawn(async move { alarms.recv().await });
+        while !waits.is_finished() {
+            raise(Signal::ALARM);
+            gmp::task::yield_now().await;
+        }
+        assert_eq!(waits.await.unwrap(), Some(()));
+    });
+}
+
+#[test]
+fn each_of_two_runtimes_hears_it_and_the_end_of_one_is_told() {
+    // A real-time signal, which has no name.
+    let number = libc::SIGRTMIN() + 3;
+    let raise = || {
+        let kill = format!("kill -{number} {}", std::process::id());
+        let mut shell = Command::new("sh");
+        assert!(shell.args(["-c", &kill]).status().unwrap().success());
+    };
+    let [one, other] = [1, 2].map(|procs| Builder::new().procs(procs).build().unwrap());
+    let listen = async || unix(SignalKind::from_raw(number)).unwrap();
+    let (mut first, mut second) = (one.block_on(listen()), other.block_on(listen()));
+    for _ in 0..3 {
+        raise();
+        // Each on the other's runtime, too.
+        assert_eq!(other.block_on(first.recv()), Some(()));
+        assert_eq!(one.block_on(second.recv()), Some(()));
+    }
+    drop(one);
+    raise();
+    assert_eq!(other.block_on(second.recv()), Some(()));
+    assert_eq!(other.block_on(first.recv()), None);
 }
 
 #[test]

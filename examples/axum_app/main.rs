@@ -31,14 +31,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
 use axum::http::Uri;
-use axum::middleware::{Next, from_fn};
-use axum::response::{Html, Response};
+use axum::response::Html;
 use axum::routing::get;
 use axum::{Json, Router};
 use gmp::axum::{ConnectInfo, serve};
-use gmp::compat::CompatExt;
 use gmp::hyper::tls::TlsListener;
 use gmp::net::TcpListener;
 use gmp::sync::{broadcast, watch};
@@ -71,6 +68,8 @@ impl App {
 
 #[gmp::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // sqlx looks for a Tokio runtime in every task that asks it.
+    gmp::compat::install()?;
     let args = Args::parse();
     let data = args.data.clone().unwrap_or_else(|| {
         std::env::temp_dir().join(format!("gmp-axum-app-{}", std::process::id()))
@@ -79,15 +78,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     gmp::fs::create_dir_all(&uploads).await?;
     let (stop, stopping) = watch::channel(false);
     let app = App {
-        db: notes::open(&data.join("notes.sqlite")).compat().await?,
+        db: notes::open(&data.join("notes.sqlite")).await?,
         uploads: uploads.into(),
         room: broadcast::Sender::new(100),
         stop: stopping,
     };
     let db = app.db.clone();
     let router = router(app);
-    let ctrl_c = async move {
-        gmp::signal::ctrl_c().await.expect("a handler for ctrl-c");
+    let shutdown = async move {
+        gmp::signal::shutdown().await.expect("handlers of signals");
         stop.send_replace(true);
     };
 
@@ -98,17 +97,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let listener = TlsListener::new(listener, tls::config()?)
             .on_error(|peer, error| eprintln!("{peer}: no TLS: {error}"));
         serve(listener, router)
-            .with_graceful_shutdown(ctrl_c)
+            .with_graceful_shutdown(shutdown)
             .drain_timeout(Duration::from_secs(5))
             .await?;
     } else {
         println!("listening on http://{addr}");
         serve(listener, router)
-            .with_graceful_shutdown(ctrl_c)
+            .with_graceful_shutdown(shutdown)
             .drain_timeout(Duration::from_secs(5))
             .await?;
     }
-    db.close().compat().await;
+    db.close().await;
     if args.data.is_none() {
         gmp::fs::remove_dir_all(&data).await?;
     }
@@ -121,18 +120,10 @@ fn router(app: App) -> Router {
         .route("/whoami", get(whoami))
         .route("/ticks", get(ticks::ticks))
         .route("/chat", get(chat::chat))
-        .merge(
-            notes::routes()
-                .merge(files::routes())
-                .layer(from_fn(with_tokio)),
-        )
+        .merge(notes::routes())
+        .merge(files::routes())
         .fallback(async |uri: Uri| Failure::missing(uri.path()))
         .with_state(app)
-}
-
-/// sqlx looks for a Tokio runtime: in here it finds one.
-async fn with_tokio(request: Request, next: Next) -> Response {
-    next.run(request).compat().await
 }
 
 async fn whoami(ConnectInfo(addr): ConnectInfo<SocketAddr>) -> Json<Value> {

@@ -95,7 +95,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// # gmp::block_on(async {
 /// let listener = TcpListener::bind("127.0.0.1:0").await?;
 /// # let stop = gmp::time::sleep(std::time::Duration::from_millis(5));
-/// // In a service: `async { ctrl_c().await.expect("a handler") }`.
+/// // In a service: `async { shutdown().await.expect("handlers"); }`.
 /// gmp::hyper::serve(listener, service_fn(hello))
 ///     .with_graceful_shutdown(stop)
 ///     .await?;

@@ -150,3 +150,63 @@ fn dropping_a_server_closes_its_connections() {
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
     });
 }
+
+/// Answers `/late` when the process has been asked to end, and `/never` never.
+async fn late_or_never(request: Request<Incoming>) -> Never {
+    if request.uri().path() == "/never" {
+        pending::<()>().await;
+    }
+    gmp::signal::shutdown().await.expect("handlers");
+    Ok(Response::new(Full::from("late")))
+}
+
+/// In a process of its own, which the signal would end.
+#[test]
+fn sigterm_drains_within_the_deadline_and_what_was_left_is_told() {
+    const NAME: &str = "serve::stop::sigterm_drains_within_the_deadline_and_what_was_left_is_told";
+    if !child::is_child(NAME) {
+        let output = child::run(NAME, &[]);
+        let text = String::from_utf8_lossy(&output.stderr);
+        return assert!(output.status.success(), "the child failed: {text}");
+    }
+    on_each(async || {
+        let (listener, addr) = bind().await;
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let service = service_fn(move |request| {
+            // Polled once, it listens.
+            let mut answer = Box::pin(late_or_never(request));
+            let count = count.clone();
+            async move {
+                let first = futures::poll!(&mut answer);
+                assert!(first.is_pending());
+                count.fetch_add(1, SeqCst);
+                answer.await
+            }
+        });
+        let mut stop = Box::pin(gmp::signal::shutdown());
+        assert!(futures::poll!(&mut stop).is_pending());
+        let serving = serve(listener, service)
+            .with_graceful_shutdown(async move {
+                let asked_by = stop.await.expect("handlers");
+                assert_eq!(asked_by, gmp::signal::SignalKind::terminate());
+            })
+            .drain_timeout(Duration::from_secs(3));
+        let task = gmp::spawn(serving.report());
+        let (mut late, _) = client(addr).await;
+        let (mut never, _) = client(addr).await;
+        let late = late.send_request(request("/late", &Bytes::new()));
+        let never = never.send_request(request("/never", &Bytes::new()));
+        let (late, never) = (gmp::spawn(late), gmp::spawn(never));
+        while asked.load(SeqCst) < 2 {
+            gmp::task::yield_now().await;
+        }
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM)
+            .unwrap();
+        assert_eq!(body_of(late.await.unwrap().unwrap()).await, "late");
+        assert_eq!(task.await.unwrap().unwrap().left, 1);
+        never.await.unwrap().unwrap_err();
+        let refused = TcpStream::connect(addr).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    });
+}

@@ -11,7 +11,9 @@ async fn hello(_: Request<Incoming>) -> Result<Response<String>, Infallible> {
 }
 
 async fn serve(listener: TcpListener) -> std::io::Result<()> {
-    let stop = async { gmp::signal::ctrl_c().await.expect("a handler") };
+    let stop = async {
+        gmp::signal::shutdown().await.expect("handlers");
+    };
     gmp::hyper::serve(listener, service_fn(hello))
         .with_graceful_shutdown(stop)
         .await

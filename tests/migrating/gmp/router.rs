@@ -12,7 +12,9 @@ async fn whoami(ConnectInfo(peer): ConnectInfo<SocketAddr>) -> String {
 
 async fn serve(listener: TcpListener) -> std::io::Result<()> {
     let app = Router::new().route("/whoami", get(whoami));
-    let stop = async { gmp::signal::ctrl_c().await.expect("a handler") };
+    let stop = async {
+        gmp::signal::shutdown().await.expect("handlers");
+    };
     gmp::axum::serve(listener, app)
         .with_graceful_shutdown(stop)
         .await?;

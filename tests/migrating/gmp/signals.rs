@@ -1,16 +1,12 @@
 //! Waiting for the end.
 
 // snippet
-use futures::future::{Either, select};
-use gmp::signal::{SignalKind, ctrl_c, unix};
-use std::pin::pin;
+use gmp::signal::{SignalKind, shutdown};
 
 async fn end() -> std::io::Result<()> {
-    let mut terminate = unix(SignalKind::terminate())?;
-    match select(pin!(ctrl_c()), pin!(terminate.recv())).await {
-        Either::Left((interrupted, _)) => interrupted,
-        Either::Right(_) => Ok(()),
-    }
+    let asked_by = shutdown().await?;
+    assert!(asked_by == SignalKind::interrupt() || asked_by == SignalKind::terminate());
+    Ok(())
 }
 // end
 

@@ -19,6 +19,7 @@ mod once_cell;
 pub mod oneshot;
 mod rwlock;
 mod semaphore;
+mod set_once;
 pub(crate) mod wait;
 mod wait_group;
 pub(crate) mod waiters;
@@ -37,4 +38,5 @@ pub use self::rwlock::{
 pub use self::semaphore::{
     AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError,
 };
+pub use self::set_once::{SetOnce, SetOnceError};
 pub use self::wait_group::WaitGroup;

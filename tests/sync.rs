@@ -21,6 +21,8 @@ mod on_1_and_4;
 mod permits;
 #[path = "sync/random.rs"]
 mod random;
+#[path = "sync/set_once.rs"]
+mod set_once;
 #[path = "sync/values.rs"]
 mod values;
 #[path = "support/watchdog.rs"]
@@ -31,7 +33,7 @@ use std::sync::Arc;
 
 use gmp::sync::{
     Barrier, Mutex, MutexGuard, Notify, OnceCell, OwnedMutexGuard, OwnedRwLockWriteGuard, RwLock,
-    RwLockReadGuard, Semaphore, WaitGroup, broadcast, oneshot, watch,
+    RwLockReadGuard, Semaphore, SetOnce, WaitGroup, broadcast, oneshot, watch,
 };
 
 use eventually::eventually;
@@ -43,6 +45,7 @@ static TEXT: RwLock<String> = RwLock::const_new(String::new());
 static TWO: Semaphore = Semaphore::const_new(2);
 static TOLD: Notify = Notify::const_new();
 static ONCE: OnceCell<u32> = OnceCell::const_new();
+static SET: SetOnce<u32> = SetOnce::const_new();
 static GROUP: WaitGroup = WaitGroup::new();
 
 #[test]
@@ -82,6 +85,7 @@ fn ends_guards_and_futures_go_to_other_threads() {
     shared::<RwLockReadGuard<'_, u32>>();
     shared::<OwnedRwLockWriteGuard<u32>>();
     shared::<OnceCell<u32>>();
+    shared::<SetOnce<u32>>();
     shared::<(oneshot::Sender<Cell<u32>>, oneshot::Receiver<Cell<u32>>)>();
     shared::<(watch::Sender<u32>, watch::Receiver<u32>)>();
     shared::<(broadcast::Sender<u32>, broadcast::Receiver<u32>)>();
@@ -93,6 +97,7 @@ fn ends_guards_and_futures_go_to_other_threads() {
     goes(&TOLD.notified());
     goes(&Barrier::new(1).wait());
     goes(&GROUP.wait());
+    goes(&SET.wait());
     let (tx, mut rx) = watch::channel(0);
     goes(&tx.closed());
     goes(&rx.wait_for(|_| true));
@@ -129,6 +134,8 @@ fn the_latest_waker_of_a_waiter_is_the_one_that_is_woken() {
     });
     let notify = Notify::new();
     latest_is_woken("Notify", notify.notified(), || notify.notify_one());
+    let value = SetOnce::new();
+    latest_is_woken("SetOnce", value.wait(), || value.set(1).expect("once"));
     let barrier = Barrier::new(2);
     latest_is_woken("Barrier", barrier.wait(), || {
         assert!(hand::poll(&mut Box::pin(barrier.wait())).is_ready());
@@ -186,6 +193,12 @@ fn a_task_shows_in_which_primitive_it_waits_and_where() {
                 "sync.Cond.Wait",
                 rt.spawn(async {
                     let _ = Barrier::new(2).wait().await;
+                }),
+            ),
+            (
+                "sync.Cond.Wait",
+                rt.spawn(async {
+                    SetOnce::<u32>::new().wait().await;
                 }),
             ),
             (

@@ -70,6 +70,10 @@ impl<T> Receiver<T> {
         }
     }
 
+    pub(super) fn shared(&self) -> &Arc<Channel<T>> {
+        &self.channel
+    }
+
     /// Receives a value, and waits for one if there is none. Whoever waits
     /// longest goes first.
     ///

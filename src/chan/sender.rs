@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::future::FusedFuture;
@@ -41,8 +41,8 @@ impl<T> Sender<T> {
         &self.channel
     }
 
-    pub(super) fn weak_channel(&self) -> Weak<Channel<T>> {
-        Arc::downgrade(&self.channel)
+    pub(super) fn shared(&self) -> &Arc<Channel<T>> {
+        &self.channel
     }
 
     /// Sends `value`, and waits for room if there is none; at a rendezvous, for

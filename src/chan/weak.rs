@@ -1,8 +1,9 @@
-//! Senders that do not keep a channel open.
+//! Senders that do not keep a channel open, and how many there are of each kind.
 
 use std::fmt;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
+use super::receiver::Receiver;
 use super::sender::Sender;
 use super::state::Channel;
 
@@ -25,12 +26,56 @@ impl<T> Sender<T> {
     /// A sender that does not keep the channel open.
     pub fn downgrade(&self) -> WeakSender<T> {
         WeakSender {
-            channel: self.weak_channel(),
+            channel: Arc::downgrade(self.shared()),
         }
     }
 }
 
+impl<T> Sender<T> {
+    /// How many senders there are, with this one; permits of
+    /// [`reserve_owned`](Sender::reserve_owned) count as well.
+    ///
+    /// ```
+    /// let (tx, rx) = gmp::chan::bounded::<u32>(1);
+    /// let (other, weak) = (tx.clone(), tx.downgrade());
+    /// assert_eq!((tx.strong_count(), tx.weak_count()), (2, 1));
+    /// drop((tx, other));
+    /// assert_eq!((weak.strong_count(), rx.sender_weak_count()), (0, 1));
+    /// ```
+    pub fn strong_count(&self) -> usize {
+        *self.shared().lock().senders()
+    }
+
+    /// How many senders there are that do not keep the channel open.
+    pub fn weak_count(&self) -> usize {
+        Arc::weak_count(self.shared())
+    }
+}
+
+impl<T> Receiver<T> {
+    /// How many senders there are.
+    pub fn sender_strong_count(&self) -> usize {
+        *self.shared().lock().senders()
+    }
+
+    /// How many senders there are that do not keep the channel open.
+    pub fn sender_weak_count(&self) -> usize {
+        Arc::weak_count(self.shared())
+    }
+}
+
 impl<T> WeakSender<T> {
+    /// How many senders there are that keep the channel open.
+    pub fn strong_count(&self) -> usize {
+        let channel = self.channel.upgrade();
+        channel.map_or(0, |channel| *channel.lock().senders())
+    }
+
+    /// How many there are of its kind, with this one; none once both ends are gone.
+    pub fn weak_count(&self) -> usize {
+        self.channel.weak_count()
+    }
+
     /// A sender, if there is another one. The channel may be closed all the same,
     /// by [`Sender::close`] or by its receivers.
     pub fn upgrade(&self) -> Option<Sender<T>> {

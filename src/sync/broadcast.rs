@@ -16,16 +16,18 @@
 //! # });
 //! ```
 
-mod errors;
+pub mod error;
 mod receiver;
 mod sender;
+mod weak;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-pub use self::errors::{RecvError, SendError, TryRecvError};
+pub use self::error::{RecvError, SendError, TryRecvError};
 pub use self::receiver::Receiver;
 pub use self::sender::Sender;
+pub use self::weak::WeakSender;
 
 use super::waiters::{Waiters, Wakers};
 

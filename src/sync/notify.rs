@@ -42,8 +42,16 @@ struct State {
     permit: bool,
     /// How often all were notified.
     rounds: u64,
-    /// Whether it was told by `notify_one`, and must pass that on if it goes away.
-    waiters: Waiters<bool>,
+    /// Each with what it must pass on if it goes away.
+    waiters: Waiters<Told>,
+}
+
+/// Who was to be told, of a waiter that was alone told.
+#[derive(Clone, Copy, Debug)]
+enum Told {
+    Nobody,
+    First,
+    Last,
 }
 
 impl Notify {
@@ -115,7 +123,26 @@ impl Notify {
     /// Wakes the one that waits longest, or leaves a permit.
     pub fn notify_one(&self) {
         // The lock ends with this statement.
-        let waker = lock(&self.state).notify_one();
+        let waker = lock(&self.state).notify(Told::First);
+        wake(waker);
+    }
+
+    /// Wakes the one that has waited for the shortest time, or leaves a permit: of
+    /// several workers the one whose caches are warm, while others stay idle.
+    ///
+    /// ```
+    /// # gmp::block_on(async {
+    /// let work = gmp::sync::Notify::new();
+    /// let (mut first, mut last) = (Box::pin(work.notified()), Box::pin(work.notified()));
+    /// assert!(!first.as_mut().enable() && !last.as_mut().enable());
+    /// work.notify_last();
+    /// last.await;
+    /// assert!(!first.as_mut().enable());
+    /// # });
+    /// ```
+    pub fn notify_last(&self) {
+        // The lock ends with this statement.
+        let waker = lock(&self.state).notify(Told::Last);
         wake(waker);
     }
 
@@ -132,12 +159,17 @@ impl Notify {
 
 impl State {
     #[must_use = "it was notified"]
-    fn notify_one(&mut self) -> Option<Waker> {
-        let Some((told, waker)) = self.waiters.pop() else {
+    fn notify(&mut self, whom: Told) -> Option<Waker> {
+        let found = match whom {
+            Told::Nobody => return None,
+            Told::First => self.waiters.pop(),
+            Told::Last => self.waiters.pop_back(),
+        };
+        let Some((told, waker)) = found else {
             self.permit = true;
             return None;
         };
-        *told = true;
+        *told = whom;
         waker
     }
 }
@@ -247,7 +279,7 @@ impl Place {
             Stage::New if self.rounds != state.rounds => {}
             Stage::New if state.permit => state.permit = false,
             Stage::New => {
-                self.stage = Stage::Waiting(state.waiters.push(waker, false));
+                self.stage = Stage::Waiting(state.waiters.push(waker, Told::Nobody));
                 return Poll::Pending;
             }
             Stage::Waiting(key) if state.waiters.is_queued(key) => {
@@ -281,7 +313,7 @@ impl Place {
         };
         let mut state = lock(&notify.state);
         let removed = state.waiters.remove(key);
-        let waker = removed.note.then(|| state.notify_one()).flatten();
+        let waker = state.notify(removed.note);
         drop(state);
         drop(removed);
         wake(waker);

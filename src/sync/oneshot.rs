@@ -10,7 +10,8 @@
 //! # });
 //! ```
 
-use std::error::Error;
+pub mod error;
+
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::Location;
@@ -20,6 +21,8 @@ use std::task::{Context, Poll, Waker, ready};
 
 use futures::future::FusedFuture;
 use gmp_executor::{WaitReason, leaf};
+
+pub use self::error::{RecvError, TryRecvError};
 
 use super::waiters::{lock, wake};
 
@@ -185,9 +188,32 @@ impl<T> Receiver<T> {
                 self.ended = true;
                 Ok(value)
             }
-            None if state.sender_gone || state.closed => Err(TryRecvError::Closed),
+            None if state.sender_gone || state.closed => {
+                self.ended = true;
+                Err(TryRecvError::Closed)
+            }
             None => Err(TryRecvError::Empty),
         }
+    }
+
+    /// Whether no value is there: none was sent, or it was taken.
+    ///
+    /// ```
+    /// let (tx, mut rx) = gmp::sync::oneshot::channel();
+    /// assert!(rx.is_empty());
+    /// tx.send(7).expect("the receiver lives");
+    /// assert!(!rx.is_empty() && !rx.is_terminated());
+    /// assert_eq!(rx.try_recv(), Ok(7));
+    /// assert!(rx.is_empty() && rx.is_terminated());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        lock(&self.shared).value.is_none()
+    }
+
+    /// Whether the value was received, or it was found that none will come: it is not
+    /// to be awaited again.
+    pub fn is_terminated(&self) -> bool {
+        self.ended
     }
 
     /// Takes nothing more: a send from now on fails. A value that was sent before
@@ -257,34 +283,3 @@ impl<T> fmt::Debug for Receiver<T> {
             .finish_non_exhaustive()
     }
 }
-
-/// The sender was dropped without a value, or the receiver has closed the channel.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RecvError;
-
-/// Why there is no value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TryRecvError {
-    /// It may still come.
-    Empty,
-    /// It will not come, or was taken.
-    Closed,
-}
-
-impl fmt::Display for RecvError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no value will come")
-    }
-}
-
-impl fmt::Display for TryRecvError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TryRecvError::Empty => "there is no value yet",
-            TryRecvError::Closed => "no value will come",
-        })
-    }
-}
-
-impl Error for RecvError {}
-impl Error for TryRecvError {}

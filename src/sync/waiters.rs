@@ -137,7 +137,16 @@ impl<T> Waiters<T> {
 
     /// Takes the first out of the queue: its note, to write into, and its waker.
     pub(crate) fn pop(&mut self) -> Option<(&mut T, Option<Waker>)> {
-        let index = self.head;
+        self.take(self.head)
+    }
+
+    /// As [`pop`](Self::pop), the last.
+    pub(crate) fn pop_back(&mut self) -> Option<(&mut T, Option<Waker>)> {
+        self.take(self.tail)
+    }
+
+    #[inline]
+    fn take(&mut self, index: usize) -> Option<(&mut T, Option<Waker>)> {
         if index == NIL {
             return None;
         }

@@ -22,7 +22,7 @@
 //! # });
 //! ```
 
-mod errors;
+pub mod error;
 mod receiver;
 mod sender;
 
@@ -30,7 +30,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-pub use self::errors::{RecvError, SendError};
+pub use self::error::{RecvError, SendError};
 pub use self::receiver::Receiver;
 pub use self::sender::Sender;
 

@@ -94,6 +94,7 @@ fn batches_on_several_ps() {
 fn a_weak_sender_keeps_nothing_open() {
     let (tx, rx) = chan::bounded(1);
     let weak = tx.downgrade();
+    assert_eq!((tx.strong_count(), tx.weak_count()), (1, 1));
     let second = weak.clone().upgrade().expect("the first lives");
     drop(tx);
     assert!(!rx.is_closed(), "the second lives");

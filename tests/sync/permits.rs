@@ -186,6 +186,35 @@ fn a_notification_of_a_dropped_future_is_passed_on() {
 }
 
 #[test]
+fn notify_last_wakes_in_the_opposite_order() {
+    let notify = Notify::new();
+    notify.notify_last();
+    assert!(poll(&mut notify.notified()).is_ready(), "a permit");
+    let woken = [Woken::new(), Woken::new(), Woken::new(), Woken::new()];
+    let counts = || woken.each_ref().map(|woken| woken.count());
+    let mut waits = [0; 4].map(|_| notify.notified());
+    for (wait, woken) in waits.iter_mut().zip(&woken) {
+        assert!(poll_with(wait, woken).is_pending());
+    }
+    let [mut first, second, mut third, fourth] = waits;
+    notify.notify_last();
+    assert_eq!(counts(), [0, 0, 0, 1]);
+    // It goes away: again the last of those that are left.
+    drop(fourth);
+    assert_eq!(counts(), [0, 0, 1, 1]);
+    notify.notify_one();
+    assert_eq!(counts(), [1, 0, 1, 1]);
+    assert!(poll(&mut first).is_ready() && poll(&mut third).is_ready());
+    notify.notify_last();
+    assert_eq!(counts(), [1, 1, 1, 1]);
+    drop(second);
+    assert!(
+        poll(&mut notify.notified()).is_ready(),
+        "back among the permits"
+    );
+}
+
+#[test]
 fn an_owned_wait_stands_in_the_same_queue() {
     let notify = Arc::new(Notify::new());
     let woken = [Woken::new(), Woken::new()];

@@ -54,7 +54,12 @@ fn a_oneshot_that_nobody_receives_gives_the_value_back() {
     let (tx, mut rx) = oneshot::channel();
     rx.close();
     assert_eq!(tx.send(3), Err(3));
-    assert_eq!(poll(&mut rx), Poll::Ready(Err(oneshot::RecvError)));
+    assert_eq!(poll(&mut rx), Poll::Ready(Err(oneshot::error::RecvError)));
+    let (tx, mut rx) = oneshot::channel::<u32>();
+    drop(tx);
+    assert!(rx.is_empty() && !rx.is_terminated());
+    assert_eq!(rx.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+    assert!(rx.is_terminated());
 
     let drops = Drops::new();
     let (tx, rx) = oneshot::channel();
@@ -114,6 +119,13 @@ fn a_watch_shows_the_latest_value_once_as_new() {
     tx.send(5).expect("a follower");
     assert_eq!(rx.clone().has_changed(), Ok(true));
     assert_eq!(*tx.borrow(), 5);
+}
+
+#[test]
+fn ends_of_one_watch_know_each_other() {
+    let ((tx, rx), (other, follower)) = (watch::channel(1), watch::channel(1));
+    assert!(tx.same_channel(&tx.clone()) && rx.same_channel(&tx.subscribe()));
+    assert!(!tx.same_channel(&other) && !rx.same_channel(&follower));
 }
 
 #[test]
@@ -389,6 +401,36 @@ fn every_receiver_gets_every_value_or_is_told() {
             assert!(missed < ALL);
         }
     });
+}
+
+#[test]
+fn a_weak_broadcaster_keeps_nothing_open() {
+    let (tx, mut rx) = broadcast::channel(4);
+    let weak = tx.downgrade();
+    let other = weak.clone();
+    assert_eq!((tx.strong_count(), tx.weak_count()), (1, 2));
+    let second = weak.upgrade().expect("one lives");
+    assert!(second.same_channel(&tx));
+    assert_eq!((weak.strong_count(), rx.sender_strong_count()), (2, 2));
+    drop(tx);
+    second.send(1).expect("a receiver");
+    let woken = Woken::new();
+    let mut late = rx.resubscribe();
+    let mut recv = Box::pin(late.recv());
+    assert!(poll_with(&mut recv, &woken).is_pending());
+    drop(second);
+    assert_eq!(woken.count(), 1, "the last one has gone");
+    assert_eq!(
+        poll(&mut recv),
+        Poll::Ready(Err(broadcast::error::RecvError::Closed))
+    );
+    drop(recv);
+    assert!(weak.upgrade().is_none(), "the end is the end");
+    assert_eq!((weak.strong_count(), rx.sender_weak_count()), (0, 2));
+    assert_eq!(rx.try_recv(), Ok(1));
+    assert_eq!(rx.try_recv(), Err(broadcast::error::TryRecvError::Closed));
+    drop((rx, late));
+    assert_eq!((other.strong_count(), other.weak_count()), (0, 0));
 }
 
 #[test]

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use gmp_executor::WaitReason;
 
-use super::errors::{RecvError, TryRecvError};
+use super::error::{RecvError, TryRecvError};
 use super::{Found, Remains, Shared, State};
 use crate::sync::wait::Wait;
 use crate::sync::waiters::{Wakers, lock};
 
 /// Receives every value that is sent while it lives, unless it is too slow.
 pub struct Receiver<T> {
-    shared: Arc<Shared<T>>,
+    pub(super) shared: Arc<Shared<T>>,
     /// The number of the value that it gets next.
     next: u64,
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use gmp_executor::WaitReason;
 
-use super::errors::SendError;
+use super::error::SendError;
 use super::receiver::Receiver;
 use super::{Shared, State};
 use crate::sync::wait::Wait;
@@ -24,7 +24,7 @@ use crate::sync::waiters::{Waiters, Wakers, lock};
 /// assert_eq!(rx.try_recv(), Ok(2));
 /// ```
 pub struct Sender<T> {
-    shared: Arc<Shared<T>>,
+    pub(super) shared: Arc<Shared<T>>,
 }
 
 impl<T> Sender<T> {

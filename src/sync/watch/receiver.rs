@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use gmp_executor::WaitReason;
 
-use super::errors::RecvError;
+use super::error::RecvError;
 use super::{Ref, Shared, State};
 use crate::sync::wait::Wait;
 use crate::sync::waiters::{Wakers, lock};
@@ -47,6 +47,17 @@ impl<T> Receiver<T> {
         let (value, version) = self.shared.read();
         let changed = version != std::mem::replace(&mut self.seen, version);
         Ref { value, changed }
+    }
+
+    /// Whether both follow the same value.
+    ///
+    /// ```
+    /// let (tx, rx) = gmp::sync::watch::channel(1);
+    /// assert!(rx.same_channel(&tx.subscribe()));
+    /// assert!(!rx.same_channel(&gmp::sync::watch::channel(1).1));
+    /// ```
+    pub fn same_channel(&self, other: &Receiver<T>) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// Whether there is a value that was not seen.

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use gmp_executor::WaitReason;
 
-use super::errors::SendError;
+use super::error::SendError;
 use super::receiver::Receiver;
 use super::{Ref, Shared, State};
 use crate::sync::wait::Wait;
@@ -102,6 +102,11 @@ impl<T> Sender<T> {
     /// How many senders there are, with this one.
     pub fn sender_count(&self) -> usize {
         lock(&self.shared.state).senders
+    }
+
+    /// Whether both change the same value.
+    pub fn same_channel(&self, other: &Sender<T>) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// Whether nobody follows.

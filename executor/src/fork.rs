@@ -9,16 +9,25 @@
 
 #![expect(unsafe_code, reason = "follows the pointer to this process's record")]
 
+#[cfg(test)]
+mod tests;
+
 use gmp_reactor::Origin;
 
+use crate::g::prof::Epoch;
+use crate::held::Table;
+use crate::orphan::Droppers;
+use crate::probe::{self, Buffers};
 use crate::runtime::Runtime;
 use crate::sched::Sched;
+use crate::stacks::Noted;
 use crate::sync::{AtomicPtr, Mutex, OnceLock, Ordering, Weak};
 
 pub(crate) const CURE: &str = "this process is a child of fork, and the gmp runtime is its parent's: \
                                call exec, or build a Runtime in the child and use that";
 
-/// What a process has one of. A child gets a new one: its parent's may be locked.
+/// What a process has one of. A child gets a new one: its parent's may be locked, by
+/// threads that the child does not have.
 pub(crate) struct Process {
     origin: Origin,
     pub(crate) global: OnceLock<Runtime>,
@@ -26,6 +35,14 @@ pub(crate) struct Process {
     pub(crate) runtimes: Mutex<Vec<Weak<Sched>>>,
     /// Threads that wake nobody, by their numbers in the system (`deadlock.rs`).
     pub(crate) bystanders: Mutex<Vec<i32>>,
+    /// The last snapshot; there is one at a time.
+    pub(crate) last_epoch: Mutex<Option<Epoch>>,
+    /// What others than its walker have recorded.
+    pub(crate) records: Buffers,
+    /// The locks that somebody has waited for.
+    pub(crate) lots: Mutex<Table>,
+    pub(crate) droppers: Mutex<Droppers>,
+    pub(crate) stacks: Noted,
 }
 
 static PROCESS: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut());
@@ -41,11 +58,18 @@ impl Process {
             {
                 return process;
             }
+            // The child never hears of the end of a snapshot that its parent was taking.
+            let open = probe::abandon();
             let new = Box::into_raw(Box::new(Process {
                 origin: Origin::here(),
                 global: OnceLock::new(),
-                runtimes: Mutex::new(Vec::new()),
-                bystanders: Mutex::new(Vec::new()),
+                runtimes: Mutex::default(),
+                bystanders: Mutex::default(),
+                last_epoch: Mutex::new(open),
+                records: Buffers::default(),
+                lots: Mutex::default(),
+                droppers: Mutex::default(),
+                stacks: Noted::default(),
             }));
             // ord: publishes the record; a loser sees the winner's
             match PROCESS.compare_exchange(found, new, Ordering::AcqRel, Ordering::Acquire) {

@@ -9,10 +9,11 @@ use std::panic::Location;
 use std::ptr;
 use std::task::Waker;
 
+use crate::fork::Process;
 use crate::g::waker::task_of;
 use crate::leaf::location_of;
 use crate::m::{self, M};
-use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Mutex, Ordering, lock};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, MutexGuard, Ordering, lock};
 
 /// A task that holds something, and where it took it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,16 +163,15 @@ struct Slot {
 }
 
 /// All slots, by index, and those that are free.
-#[derive(Debug)]
-struct Table {
+#[derive(Debug, Default)]
+pub(crate) struct Table {
     slots: Vec<&'static Slot>,
     free: Vec<u32>,
 }
 
-static TABLE: Mutex<Table> = Mutex::new(Table {
-    slots: Vec::new(),
-    free: Vec::new(),
-});
+fn table() -> MutexGuard<'static, Table> {
+    lock(&Process::here().lots)
+}
 
 /// What a slot said at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,7 +210,7 @@ impl Slot {
 impl Lot {
     /// A place for a lock that `holder` holds.
     pub fn new(holder: Holder) -> Lot {
-        let mut table = lock(&TABLE);
+        let mut table = table();
         let index = table.free.pop().unwrap_or_else(|| {
             table.slots.push(Box::leak(Box::new(Slot {
                 version: AtomicU64::new(0),
@@ -248,14 +248,20 @@ impl Lot {
 impl Drop for Lot {
     fn drop(&mut self) {
         self.held_by(Holder::NOBODY);
-        lock(&TABLE).free.push(self.number as u32);
+        let mut table = table();
+        let index = self.number as u32;
+        // A child of fork has a table of its own, and none of its parent's slots.
+        let known = table.slots.get(index as usize);
+        if known.is_some_and(|slot| ptr::eq(*slot, self.slot)) {
+            table.free.push(index);
+        }
     }
 }
 
 /// Who holds the lock with this number; none if it is gone.
 pub(crate) fn sight(number: u64) -> Option<Sight> {
     let number = number & !INDIRECT;
-    let slot = *lock(&TABLE).slots.get(number as u32 as usize)?;
+    let slot = *table().slots.get(number as u32 as usize)?;
     // A slot that changes at each look is in use: there is no cycle through it.
     (0..4).find_map(|_| slot.read(number))
 }

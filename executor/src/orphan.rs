@@ -10,11 +10,12 @@ use std::fmt;
 use std::panic::Location;
 use std::thread;
 
+use crate::fork::Process;
 use crate::g::Header;
 use crate::g::forgotten::rests;
 use crate::m;
 use crate::sched::Sched;
-use crate::sync::{Mutex, lock};
+use crate::sync::{MutexGuard, lock};
 
 /// Whether this build looks.
 pub(crate) const ON: bool = cfg!(any(debug_assertions, gmp_watch_wakers));
@@ -79,7 +80,11 @@ impl fmt::Display for Dropper {
 }
 
 /// By runtime and task. What is in it may have ended since.
-static DROPPERS: Mutex<BTreeMap<(usize, u64), Dropper>> = Mutex::new(BTreeMap::new());
+pub(crate) type Droppers = BTreeMap<(usize, u64), Dropper>;
+
+fn droppers() -> MutexGuard<'static, Droppers> {
+    lock(&Process::here().droppers)
+}
 
 /// More are not kept: of the runtime at the lowest address, the oldest goes.
 const MOST: usize = 4096;
@@ -94,7 +99,7 @@ pub(crate) fn last_waker_goes(header: &Header) {
         return;
     }
     let dropper = Dropper::here();
-    let mut droppers = lock(&DROPPERS);
+    let mut droppers = droppers();
     droppers.insert(key(header), dropper);
     if droppers.len() > MOST {
         droppers.pop_first();
@@ -103,11 +108,11 @@ pub(crate) fn last_waker_goes(header: &Header) {
 
 /// Who dropped the task's last waker, if that is known.
 pub(crate) fn dropper_of(header: &Header) -> Option<Dropper> {
-    lock(&DROPPERS).get(&key(header)).cloned()
+    droppers().get(&key(header)).cloned()
 }
 
 /// The runtime ends: another one may get its address.
 pub(crate) fn end_of(sched: &Sched) {
     let here = std::ptr::from_ref(sched).addr();
-    lock(&DROPPERS).retain(|key, _| key.0 != here);
+    droppers().retain(|key, _| key.0 != here);
 }

@@ -14,8 +14,8 @@ use crate::g::prof::Prof;
 use crate::sync::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 pub(crate) use self::hooks::{
-    ON, Taking, before_change, before_loss, before_park, clear, close, drain, is_quiet, newborn,
-    open, publish,
+    Buffers, ON, Taking, abandon, before_change, before_loss, before_park, clear, close, drain,
+    is_quiet, newborn, open, publish,
 };
 pub use self::record::{Status, TaskInfo};
 

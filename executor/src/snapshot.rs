@@ -46,6 +46,7 @@ use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 use crate::fence::heavy_fence;
+use crate::fork::Process;
 use crate::g::prof::Epoch;
 use crate::g::state::RUNNING;
 use crate::g::{Header, ReadyG, TaskRef};
@@ -57,7 +58,7 @@ use crate::probe::{self, Taking};
 use crate::sched::Sched;
 use crate::stacks::{self, Stack};
 use crate::stw;
-use crate::sync::{Arc, Mutex, Ordering, lock, try_lock};
+use crate::sync::{Arc, Ordering, lock, try_lock};
 use crate::syscall::block_in_place;
 
 pub use crate::orphan::Dropper;
@@ -189,9 +190,6 @@ pub fn current() -> Option<TaskInfo> {
     })
 }
 
-/// One snapshot at a time in the process; the epoch of the last one.
-static LAST: Mutex<Option<Epoch>> = Mutex::new(None);
-
 /// Whether the epoch is published: without it, what the walker sees is no cut.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hooks {
@@ -223,7 +221,8 @@ pub(crate) fn walk(
         Polls::Named => Vec::new(),
         Polls::Asked => stacks::of_long_polls(sched),
     };
-    let mut last = try_lock(&LAST).unwrap_or_else(|| block_in_place(|| lock(&LAST)));
+    let last = &Process::here().last_epoch;
+    let mut last = try_lock(last).unwrap_or_else(|| block_in_place(|| lock(last)));
     let epoch = Epoch::next(*last);
     *last = Some(epoch);
     let begun = Instant::now();

@@ -37,10 +37,11 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::hint::black_box;
 use std::ptr;
 
+use crate::fork::Process;
 use crate::g::Header;
 use crate::m::M;
 use crate::polltick::Seen;
-use crate::sync::{Arc, AtomicU32, Mutex, Ordering, lock};
+use crate::sync::{Arc, AtomicU32, Mutex, MutexGuard, Ordering, lock};
 
 /// What diagnostics are on, a bit each. One load answers for all of them.
 static FLAGS: AtomicU32 = AtomicU32::new(0);
@@ -100,9 +101,29 @@ const DEEPEST: usize = 64;
 /// Different stacks at most: programs have hundreds. What comes later has none.
 const MOST: usize = 1 << 16;
 
-/// Every stack that was seen, by its number: the index plus 1.
-static STACKS: Mutex<Option<Stacks>> = Mutex::new(None);
+/// The stacks of a process.
+#[derive(Default)]
+pub(crate) struct Noted {
+    stacks: Mutex<Stacks>,
+    /// The number of the stack on which a task waits, by the task's address: its
+    /// header has no room for a number, and few programs ask for stacks.
+    of_tasks: [Mutex<HashMap<usize, u32>>; SHARDS],
+    /// Held by whoever asks long polls for theirs.
+    asking: Mutex<()>,
+}
 
+#[cfg(test)]
+impl Noted {
+    /// As whoever is in the middle of all of it.
+    pub(crate) fn lock_all(&self) -> impl Sized + '_ {
+        let of_tasks = self.of_tasks.each_ref().map(|shard| lock(shard));
+        (lock(&self.stacks), of_tasks, lock(&self.asking))
+    }
+}
+
+const SHARDS: usize = 16;
+
+/// Every stack that was seen, by its number: the index plus 1.
 #[derive(Default)]
 struct Stacks {
     numbers: HashMap<Arc<[usize]>, u32, BuildHasherDefault<Mix>>,
@@ -140,14 +161,13 @@ impl Hasher for Mix {
     }
 }
 
-/// The stacks of tasks that wait, by the address of the task: its header has no
-/// room for a number, and few programs ask for stacks.
-const SHARDS: usize = 16;
-static NOTES: [Mutex<Option<HashMap<usize, u32>>>; SHARDS] = [const { Mutex::new(None) }; SHARDS];
-
-fn notes(task: usize) -> &'static Mutex<Option<HashMap<usize, u32>>> {
+fn notes(task: usize) -> MutexGuard<'static, HashMap<usize, u32>> {
     // Tasks lie at multiples of 16.
-    &NOTES[(task >> 4) % SHARDS]
+    lock(&Process::here().stacks.of_tasks[(task >> 4) % SHARDS])
+}
+
+fn stacks() -> MutexGuard<'static, Stacks> {
+    lock(&Process::here().stacks.stacks)
 }
 
 /// A poll begins; its caller has a variable at `frame`.
@@ -185,27 +205,22 @@ pub(crate) fn of(header: &Header) -> Option<Arc<[usize]>> {
 }
 
 fn note(task: usize, stack: u32) {
-    lock(notes(task))
-        .get_or_insert_default()
-        .insert(task, stack);
+    notes(task).insert(task, stack);
 }
 
 fn forget(task: usize) {
-    if let Some(notes) = lock(notes(task)).as_mut() {
-        notes.remove(&task);
-    }
+    notes(task).remove(&task);
 }
 
 /// The return addresses of the stack that was noted, the leaf first.
 fn noted(task: usize) -> Option<Arc<[usize]>> {
-    let number = *lock(notes(task)).as_ref()?.get(&task)?;
+    let number = *notes(task).get(&task)?;
     let index = usize::try_from(number).ok()?.checked_sub(1)?;
-    lock(&STACKS).as_ref()?.stacks.get(index).cloned()
+    stacks().stacks.get(index).cloned()
 }
 
 fn number_of(stack: &[usize]) -> u32 {
-    let mut table = lock(&STACKS);
-    let table = table.get_or_insert_default();
+    let mut table = stacks();
     if let Some(&number) = table.numbers.get(stack) {
         return number;
     }

@@ -10,6 +10,7 @@
 //! `--cfg gmp_no_probe` builds a scheduler without the hooks and without park
 //! records, to see what they cost. A snapshot is then a walk without a promise.
 
+use crate::fork::Process;
 use crate::g::Header;
 use crate::g::prof::{Epoch, Prof};
 use crate::m::M;
@@ -84,7 +85,8 @@ type Claim = fn(&Prof, Epoch, &crate::g::state::State) -> Option<u32>;
 
 #[cold]
 fn record(m: &M, header: &Header, claim: Claim) {
-    let mut buffer = lock(&BUFFERS[m.shared.id as usize % BUFFERS.len()]);
+    let buffers = buffers();
+    let mut buffer = lock(&buffers[m.shared.id as usize % buffers.len()]);
     let Some(taking) = buffer.taking else { return };
     // The buffers open before the epoch is published. Whoever was on its way here
     // for an earlier one must not speak of a moment that is yet to come.
@@ -98,21 +100,18 @@ fn record(m: &M, header: &Header, claim: Claim) {
     }
 }
 
-static BUFFERS: [Mutex<Buffer>; 8] = [const { Mutex::new(Buffer::new()) }; 8];
+/// A few, for Ms that park at the same time.
+pub(crate) type Buffers = [Mutex<Buffer>; 8];
 
-/// Records that others than the walker have taken.
-struct Buffer {
-    taking: Option<Taking>,
-    records: Vec<TaskInfo>,
+fn buffers() -> &'static Buffers {
+    &Process::here().records
 }
 
-impl Buffer {
-    const fn new() -> Buffer {
-        Buffer {
-            taking: None,
-            records: Vec::new(),
-        }
-    }
+/// Records that others than the walker have taken.
+#[derive(Default)]
+pub(crate) struct Buffer {
+    taking: Option<Taking>,
+    records: Vec<TaskInfo>,
 }
 
 /// The snapshot that is open.
@@ -136,7 +135,7 @@ pub(crate) fn open(sched: &Sched, epoch: Epoch, now_ms: u32) -> Taking {
         runtime: runtime(sched),
         now_ms,
     };
-    for buffer in &BUFFERS {
+    for buffer in buffers() {
         lock(buffer).taking = Some(taking);
     }
     taking
@@ -150,7 +149,7 @@ pub(crate) fn publish(epoch: Epoch) {
 
 /// Gives the records that have come so far to `each`, which runs under no lock.
 pub(crate) fn drain(batch: &mut Vec<TaskInfo>, each: &mut dyn FnMut(&mut Vec<TaskInfo>)) {
-    for buffer in &BUFFERS {
+    for buffer in buffers() {
         std::mem::swap(batch, &mut lock(buffer).records);
         if !batch.is_empty() {
             each(batch);
@@ -161,15 +160,31 @@ pub(crate) fn drain(batch: &mut Vec<TaskInfo>, each: &mut dyn FnMut(&mut Vec<Tas
 
 /// Closes the buffers: no record comes after this. What they hold stays for [`drain`].
 pub(crate) fn close() {
-    for buffer in &BUFFERS {
+    for buffer in buffers() {
         lock(buffer).taking = None;
     }
     FLAGS.fetch_and(0x3f, Ordering::Release); // ord: after the walker's copies
 }
 
+/// In a child of fork, for which no snapshot is open yet: ends one that its parent was
+/// taking. Returns its epoch, which the child's own ones come after: so whoever calls
+/// this twice at the same time ends none of those.
+pub(crate) fn abandon() -> Option<Epoch> {
+    let inherited = FLAGS.load(Ordering::Relaxed); // ord: from before the fork
+    let epoch = Epoch::of(inherited)?;
+    // ord: the child's threads come to know it as they come to know its first runtime
+    let _closed = FLAGS.compare_exchange(
+        inherited,
+        inherited & 0x3f,
+        Ordering::Relaxed,
+        Ordering::Relaxed,
+    );
+    Some(epoch)
+}
+
 /// Throws away what nobody has drained.
 pub(crate) fn clear() {
-    for buffer in &BUFFERS {
+    for buffer in buffers() {
         lock(buffer).records.clear();
     }
 }

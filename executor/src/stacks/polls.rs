@@ -29,9 +29,10 @@ use std::time::{Duration, Instant};
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 
 use super::{DEEPEST, FLAGS, NO_POLL_STACK, Stack, follow, has_frame_pointers};
+use crate::fork::Process;
 use crate::m::{self, MShared};
 use crate::sched::Sched;
-use crate::sync::{Arc, AtomicU32, AtomicUsize, Mutex, Ordering, lock};
+use crate::sync::{Arc, AtomicU32, AtomicUsize, Ordering, lock};
 use crate::syscall::block_in_place;
 use crate::sysmon;
 
@@ -87,8 +88,7 @@ struct Asked {
 }
 
 fn ask(asked: Vec<Asked>) -> Vec<Stack> {
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = lock(&ONE);
+    let _one = lock(&Process::here().stacks.asking);
     if !install() {
         return Vec::new();
     }

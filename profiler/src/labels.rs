@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use gmp_executor::leaf;
@@ -18,41 +18,38 @@ use pin_project::pin_project;
 /// One label.
 type Pair = (Cow<'static, str>, Cow<'static, str>);
 
-/// Every set of the program, with its number: the index plus 1.
-static TABLE: Mutex<Option<Table>> = Mutex::new(None);
+/// The number of every set of the program, from 1.
+static NUMBERS: Mutex<Option<HashMap<&'static [Pair], u16>>> = Mutex::new(None);
 
-#[derive(Default)]
-struct Table {
-    numbers: HashMap<&'static [Pair], u16>,
-    sets: Vec<&'static [Pair]>,
-}
+/// The sets by their numbers, some at a time. Who reads takes no lock: a task that
+/// panics tells its labels.
+static SETS: [OnceLock<Box<Part>>; 256] = [const { OnceLock::new() }; 256];
+
+type Part = [OnceLock<&'static [Pair]>; 256];
 
 /// What the last number stands for, when all are in use.
 const OVERFLOW: &[Pair] = &[(Cow::Borrowed("__overflow"), Cow::Borrowed("true"))];
-
-fn with_table<R>(f: impl FnOnce(&mut Table) -> R) -> R {
-    // A panic inside leaves at most a set without a number behind.
-    let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
-    f(table.get_or_insert_default())
-}
 
 fn number_of(set: Vec<Pair>) -> u16 {
     if set.is_empty() {
         return 0;
     }
-    with_table(|table| {
-        if let Some(&number) = table.numbers.get(&set[..]) {
-            return number;
-        }
-        let number = u16::try_from(table.sets.len() + 1).unwrap_or(u16::MAX);
-        if number < u16::MAX {
-            // At most 65 534 times: a task's number must stay readable for ever.
-            let set: &'static [Pair] = Box::leak(set.into_boxed_slice());
-            table.sets.push(set);
-            table.numbers.insert(set, number);
-        }
-        number
-    })
+    // A panic inside leaves at most a set without a number behind.
+    let mut numbers = NUMBERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let numbers = numbers.get_or_insert_default();
+    if let Some(&number) = numbers.get(&set[..]) {
+        return number;
+    }
+    let number = u16::try_from(numbers.len() + 1).unwrap_or(u16::MAX);
+    if number < u16::MAX {
+        // At most 65 534 times: a task's number must stay readable for ever.
+        let set: &'static [Pair] = Box::leak(set.into_boxed_slice());
+        numbers.insert(set, number);
+        let part = SETS[usize::from(number >> 8)]
+            .get_or_init(|| Box::new([const { OnceLock::new() }; 256]));
+        part[usize::from(number & 0xff)].get_or_init(|| set);
+    }
+    number
 }
 
 fn set_of(number: u16) -> &'static [Pair] {
@@ -60,7 +57,9 @@ fn set_of(number: u16) -> &'static [Pair] {
         0 => &[],
         u16::MAX => OVERFLOW,
         number => {
-            with_table(|table| table.sets.get(usize::from(number) - 1).copied()).unwrap_or_default()
+            let part = SETS[usize::from(number >> 8)].get();
+            let set = part.and_then(|part| part[usize::from(number & 0xff)].get());
+            set.copied().unwrap_or_default()
         }
     }
 }
@@ -267,7 +266,9 @@ impl<F: Future> Future for Scope<F> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Labels, merged, pairs, set_of};
+    use std::sync::PoisonError;
+
+    use super::{Labels, NUMBERS, merged, pairs, set_of};
 
     #[test]
     fn sets_are_sorted_merged_and_kept_once() {
@@ -280,6 +281,17 @@ mod tests {
         assert_eq!((labels.get("route"), labels.get("x")), (Some("/x"), None));
         assert_eq!(merged(0, &[]), 0);
         assert_eq!(Labels(set_of(0)).to_string(), "");
+    }
+
+    /// More than lie together, each told while another one is on its way into the table.
+    #[test]
+    fn every_number_is_told_without_a_lock() {
+        let name = |n: u32| merged(0, &pairs([("n", n.to_string())]));
+        let numbers: Vec<u16> = (0..600).map(name).collect();
+        let _held = NUMBERS.lock().unwrap_or_else(PoisonError::into_inner);
+        for (n, &number) in numbers.iter().enumerate() {
+            assert_eq!(Labels(set_of(number)).get("n"), Some(&*n.to_string()));
+        }
     }
 
     /// Rule of Go's header: quotes around what a reader could take for more.

@@ -119,7 +119,7 @@ impl TaskInfo {
             },
             spawned_at: header.spawn_loc,
             type_name: (header.vtable.type_name)(),
-            stack: stacks::of(header).filter(|_| waits),
+            stack: if waits { stacks::of(header) } else { None },
             size: header.vtable.size,
             suspended: state.is_scanned(),
             locked: header.home().is_some(),

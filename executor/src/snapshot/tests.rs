@@ -8,10 +8,14 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::{Hooks, Mode, Polls, Shot, Status, TaskInfo, visit, walk};
+use crate::fork::Process;
 use crate::g::join::AbortHandle;
 use crate::probe::WaitReason;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, lock};
-use crate::{Builder, Handle, Runtime, leaf};
+use crate::{Builder, Handle, Runtime, leaf, m, stacks};
+
+#[path = "../../../tests/support/watchdog.rs"]
+mod watchdog;
 
 fn runtime(procs: usize) -> Runtime {
     Builder::new().procs(procs).build().expect("a runtime")
@@ -314,4 +318,24 @@ fn a_task_sees_itself_and_many_others() {
     // Its P is with somebody else; what it spawns afterwards runs all the same.
     rt.block_on(rt.spawn(async {})).expect("no panic");
     resting.iter().for_each(AbortHandle::abort);
+}
+
+/// A panic handler may ask, whatever it has interrupted: also in a task that has waited
+/// on a stack that was noted.
+#[test]
+fn a_task_looks_at_itself_without_a_lock() {
+    watchdog::within(60, || {
+        let rt = runtime(1);
+        let own = rt.spawn(async {
+            m::with_current(|m| {
+                let header = m.and_then(|m| m.running());
+                stacks::keep(header.expect("it runs"), 1);
+            });
+            let process = Process::here();
+            let _held = (process.stacks.lock_all(), lock(&process.droppers));
+            super::current().expect("it runs").status
+        });
+        let status = rt.block_on(own).expect("no panic");
+        assert_eq!(status, Status::Running);
+    });
 }

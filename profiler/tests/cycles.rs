@@ -52,6 +52,31 @@ fn philosophers(rt: &Runtime, n: usize) -> Vec<AbortHandle> {
         .collect()
 }
 
+/// The text of a circle of two that wait alike: for what, and since when.
+fn two(kind: &str, [a, b]: [u64; 2], what: &str, since: &str) -> String {
+    let link = |id: u64, next: u64| {
+        format!("#\tgoroutine {id} waits for {what} by goroutine {next}{since}\n")
+    };
+    let links = link(a, b) + &link(b, a);
+    format!("# {kind}: 2 goroutines wait for each other\n{links}")
+}
+
+/// The report on tasks that are left, which ends with this text; a dump has it, too.
+fn reported(rt: &Runtime, text: &str) -> leak::Report {
+    let _entered = rt.handle().enter();
+    let options = Options::new().retry_for(Duration::ZERO);
+    let report = leak::find(&options).expect_err("some are left");
+    assert!(
+        report.to_string().ends_with(&format!("{text}]")),
+        "{report}"
+    );
+    let mut dump = Vec::new();
+    gmp_profiler::dump(&mut dump).expect("written");
+    let dump = String::from_utf8(dump).expect("text");
+    assert!(dump.contains(&format!("\n\n{text}")), "{dump}");
+    report
+}
+
 fn line_of(mark: &str) -> usize {
     let lines = include_str!("cycles.rs").lines();
     let marked = |line: &str| line.ends_with(&format!("// here: {mark}"));
@@ -69,34 +94,18 @@ fn locks_taken_in_opposite_orders_are_a_circle_that_is_told() {
     assert_eq!(ids(&found[0]), expected);
 
     let (left, right) = (line_of("left"), line_of("right"));
-    let (file, [a, b]) = (file!(), [expected[0], expected[1]]);
-    let link = |id: u64, next: u64| {
-        format!(
-            "#\tgoroutine {id} waits for sync.Mutex.Lock at {file}:{right}, held by goroutine {next} \
-             since {file}:{left}\n"
-        )
-    };
-    let text = format!(
-        "# cycle: 2 goroutines wait for each other\n{}{}",
-        link(a, b),
-        link(b, a)
-    );
+    let (file, pair) = (file!(), [expected[0], expected[1]]);
+    let what = format!("sync.Mutex.Lock at {file}:{right}, held");
+    let text = two("cycle", pair, &what, &format!(" since {file}:{left}"));
     assert_eq!(found[0].to_string(), text);
 
-    let _entered = rt.handle().enter();
-    let options = Options::new().retry_for(Duration::ZERO);
-    let report = leak::find(&options).expect_err("two");
+    let report = reported(&rt, &text);
     assert_eq!(report.count(Class::Cycle), 2);
     assert_eq!(report.cycles(), found);
-    let report = report.to_string();
-    assert!(report.ends_with(&format!("{text}]")), "{report}");
-    let mut dump = Vec::new();
-    gmp_profiler::dump(&mut dump).expect("written");
-    let dump = String::from_utf8(dump).expect("text");
-    assert!(dump.contains(&format!("\n\n{text}")), "{dump}");
 
     // An abort ends it.
     tasks[0].abort();
+    let _entered = rt.handle().enter();
     assert!(leak::find(&Options::new()).is_ok());
 }
 
@@ -375,37 +384,21 @@ fn tasks_that_wait_for_each_others_values_are_a_suspicion() {
     let found = suspected(&rt);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(!found[0].is_proven());
-    let (a, b) = (a.id().get(), b.id().get());
-    assert_eq!(ids(&found[0]), [a, b]);
-    let (file, line) = (file!(), line_of("receives"));
-    let link = |id: u64, next: u64| {
-        format!(
-            "#\tgoroutine {id} waits for chan receive at {file}:{line}, last sent to by goroutine \
-             {next}\n"
-        )
-    };
-    let text = format!(
-        "# suspected cycle: 2 goroutines wait for each other\n{}{}",
-        link(a, b),
-        link(b, a)
-    );
+    let pair = [a.id().get(), b.id().get()];
+    assert_eq!(ids(&found[0]), pair);
+    let place = format!("{}:{}", file!(), line_of("receives"));
+    let what = format!("chan receive at {place}, last sent to");
+    let text = two("suspected cycle", pair, &what, "");
     assert_eq!(found[0].to_string(), text);
 
     // A report tells it and proves nothing by it.
-    let _entered = rt.handle().enter();
-    let options = Options::new().retry_for(Duration::ZERO);
-    let report = leak::find(&options).expect_err("two");
+    let report = reported(&rt, &text);
     assert_eq!(report.count(Class::Suspected), 2);
     assert!(report.cycles().is_empty());
     assert_eq!(report.suspected_cycles(), found);
-    assert!(
-        report.to_string().ends_with(&format!("{text}]")),
-        "{report}"
-    );
+    let _entered = rt.handle().enter();
+    let options = Options::new().retry_for(Duration::ZERO);
     assert!(leak::find(&options.only_proven()).is_ok());
-    let mut dump = Vec::new();
-    gmp_profiler::dump(&mut dump).expect("written");
-    assert!(String::from_utf8_lossy(&dump).contains(&text));
 }
 
 /// Each sends to the other, whose buffer is full, and would receive afterwards.

@@ -154,3 +154,32 @@ fn handlers_are_known() -> bool {
 fn handlers_are_known() -> bool {
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::polls_at_rest;
+    use crate::Builder;
+    use crate::sync::{Ordering, lock};
+
+    /// A poll without a P: every P is idle, and somebody runs all the same.
+    #[test]
+    fn nobody_rests_while_an_m_polls() {
+        let rt = Builder::new().procs(1).build().expect("a runtime");
+        rt.block_on(rt.spawn(async {})).expect("no panic");
+        let sched = rt.handle().sched();
+        let rests = || {
+            while polls_at_rest(sched).is_none() {
+                std::thread::yield_now();
+            }
+        };
+        rests();
+        let ms = lock(&sched.allm).clone();
+        for mp in ms {
+            // ord: of a thread that sleeps
+            let before = mp.goid.swap(7, Ordering::Relaxed);
+            assert_eq!(polls_at_rest(sched), None);
+            mp.goid.store(before, Ordering::Relaxed); // ord: as above
+            rests();
+        }
+    }
+}

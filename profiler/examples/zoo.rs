@@ -6,8 +6,9 @@
 //! parked tasks: how long the world stood still, how long all took, and how late a
 //! task was that wakes every millisecond, beside Go where it is installed; `zoo soak
 //! [SECONDS]` looks for false proofs under a mixed load; `zoo parkcost` prints what a
-//! park costs with stacks off and on; `zoo hog` shows where a task computes; `zoo stay`
-//! keeps the tasks of `states` until its input ends: `kill -QUIT` shows them; `zoo
+//! park costs with stacks off and on; `zoo panics N` what ten thousand panics a second
+//! cost the others, beside N parked tasks; `zoo hog` shows where a task computes; `zoo
+//! stay` keeps the tasks of `states` until its input ends: `kill -QUIT` shows them; `zoo
 //! deadlock` hangs for ever, or ends with status 2 under
 //! `GMP_DEBUG=deadlock=fatal`; `zoo orphan_birth` and `zoo orphan_drop` print the
 //! proof of a leak, the latter with who made it one
@@ -15,15 +16,20 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gmp::task::JoinHandle;
 use gmp_profiler::Profile;
+
+#[path = "zoo/panics.rs"]
+mod panics;
 #[path = "zoo/parkcost.rs"]
 mod parkcost;
 #[path = "zoo/peer.rs"]
 mod peer;
+#[path = "zoo/pulse.rs"]
+mod pulse;
 #[path = "zoo/soak.rs"]
 mod soak;
 #[path = "zoo/states.rs"]
@@ -31,6 +37,7 @@ mod states;
 #[path = "zoo/stuck.rs"]
 mod stuck;
 
+use pulse::Pulse;
 use states::{busy, settled, waiting};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -53,6 +60,7 @@ async fn main() -> std::io::Result<()> {
         ["parkcost"] => gmp::task::spawn_blocking(parkcost::parkcost)
             .await
             .map_err(std::io::Error::other)?,
+        ["panics", n] => panics::panics(n.parse().expect("a number of tasks")).await,
         ["hog"] => hog().await,
         ["stay"] => stay().await,
         ["deadlock"] => stuck::deadlock().await,
@@ -60,7 +68,7 @@ async fn main() -> std::io::Result<()> {
         ["orphan_drop"] => stuck::orphan_drop().await,
         _ => panic!(
             "usage: zoo states [FORM] | zoo snapshot N | zoo soak [SECONDS] | zoo nested [FORM] | \
-             zoo parkcost | zoo hog | zoo stay | zoo deadlock | zoo orphan_birth | zoo \
+             zoo parkcost | zoo panics N | zoo hog | zoo stay | zoo deadlock | zoo orphan_birth | zoo \
              orphan_drop; forms: text, groups, json, folded, pprof, svg"
         ),
     }
@@ -137,15 +145,31 @@ async fn hog() -> std::io::Result<()> {
             std::hint::spin_loop();
         }
     }
-    let on = Arc::new(AtomicBool::new(true));
-    let until = on.clone();
-    let task = gmp::spawn(async move { hog_loop(&until) });
+    let (on, begun) = (
+        Arc::new(AtomicBool::new(true)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let (until, begins) = (on.clone(), begun.clone());
+    let task = gmp::spawn(async move {
+        begins.store(true, Ordering::Relaxed);
+        hog_loop(&until);
+    });
+    while !begun.load(Ordering::Relaxed) {
+        gmp::time::sleep(Duration::from_millis(1)).await;
+    }
+    // So long that it is asked for its stack.
     gmp::time::sleep(Duration::from_millis(50)).await;
     let asked = Instant::now();
     let text = gmp_profiler::stack_all();
     println!("# written in {:?}\n{text}", asked.elapsed());
+    let named = text.contains(&format!("# straggler: goroutine {} on thread ", task.id()));
     on.store(false, Ordering::Relaxed);
-    task.await.map_err(std::io::Error::other)
+    task.await.map_err(std::io::Error::other)?;
+    if named {
+        Ok(())
+    } else {
+        Err(std::io::Error::other("nobody names the poll that goes on"))
+    }
 }
 
 /// The cost of snapshots of `n` parked tasks to themselves and to others: of a list
@@ -154,33 +178,19 @@ async fn snapshot(n: usize) -> std::io::Result<()> {
     let parked: Vec<_> = (0..n)
         .map(|_| gmp::spawn(std::future::pending::<()>()).abort_handle())
         .collect();
-    let on = Arc::new(AtomicBool::new(true));
-    let worst = Arc::new(AtomicU64::new(0));
-    let (until, told) = (on.clone(), worst.clone());
-    let heartbeat = gmp::spawn(async move {
-        let mut last = Instant::now();
-        while until.load(Ordering::Relaxed) {
-            gmp::time::sleep(Duration::from_millis(1)).await;
-            let gap = u64::try_from(last.elapsed().as_micros()).unwrap_or(u64::MAX);
-            told.fetch_max(gap, Ordering::Relaxed);
-            last = Instant::now();
-        }
-    });
-    let gap = async |time: Duration| {
-        gmp::time::sleep(time).await;
-        worst.swap(0, Ordering::Relaxed)
-    };
+    let pulse = Pulse::start();
+    let gap = async |time: Duration| pulse.after(time).await.worst();
     // Until every task has got where it waits.
     let _begun = gap(Duration::from_millis(500)).await;
     let calm = gap(Duration::from_millis(500)).await;
-    println!("worst gap of a 1 ms heartbeat, in us: {calm} before");
+    println!("worst gap of a 1 ms heartbeat: {calm:?} before");
     for _ in 0..3 {
         let listed = gmp_profiler::tasks().shot().clone();
         let list = gap(Duration::from_millis(20)).await;
-        println!("list: {listed}; {list} meanwhile");
+        println!("list: {listed}; {list:?} meanwhile");
         let grouped = gmp_profiler::grouped().shot().clone();
         let groups = gap(Duration::from_millis(20)).await;
-        println!("groups: {grouped}; {groups} meanwhile");
+        println!("groups: {grouped}; {groups:?} meanwhile");
     }
     let cost = async |look: fn() -> usize| {
         gap(Duration::from_millis(20)).await;
@@ -188,13 +198,12 @@ async fn snapshot(n: usize) -> std::io::Result<()> {
         let written = look();
         let took = begun.elapsed();
         assert!(written > 0);
-        let gap = Duration::from_micros(gap(Duration::from_millis(50)).await);
+        let gap = gap(Duration::from_millis(50)).await;
         peer::Cost { took, gap }
     };
     let profile = cost(|| gmp_profiler::grouped().to_pprof().len()).await;
     let text = cost(|| gmp_profiler::stack_all().len()).await;
-    on.store(false, Ordering::Relaxed);
-    heartbeat.await.map_err(std::io::Error::other)?;
+    pulse.end().await?;
     parked.iter().for_each(gmp::task::AbortHandle::abort);
     // Its goroutines want the room that the tasks had.
     while gmp_profiler::num_tasks() > 2 {

@@ -26,7 +26,7 @@ pub(crate) async fn deadlock() -> io::Result<()> {
 /// A task that gives nobody its waker.
 pub(crate) async fn orphan_birth() -> io::Result<()> {
     drop(gmp::spawn(std::future::pending::<()>()));
-    tell_the_proof().await
+    tell_the_proof().await.map(drop)
 }
 
 /// A task whose last waker is dropped by another one. Who that was is known with debug
@@ -42,18 +42,27 @@ pub(crate) async fn orphan_drop() -> io::Result<()> {
         gmp::task::yield_now().await;
         drop(waker);
     });
+    let dropped = format!(" was dropped by goroutine {}, ", culprit.id());
     culprit.await.map_err(io::Error::other)?;
-    tell_the_proof().await
+    let told = tell_the_proof().await?;
+    if told.contains(&dropped) == leak::NAMES_DROPPERS {
+        Ok(())
+    } else {
+        Err(io::Error::other("who dropped the last waker is not told"))
+    }
 }
 
-async fn tell_the_proof() -> io::Result<()> {
+async fn tell_the_proof() -> io::Result<String> {
     let options = leak::Options::new().only_proven();
     while leak::proven().is_empty() {
         gmp::task::yield_now().await;
     }
     match leak::find(&options) {
-        Err(report) => println!("{report}"),
-        Ok(()) => return Err(io::Error::other("what was proven is gone")),
+        Err(report) => {
+            let text = report.to_string();
+            println!("{text}");
+            Ok(text)
+        }
+        Ok(()) => Err(io::Error::other("what was proven is gone")),
     }
-    Ok(())
 }

@@ -42,8 +42,10 @@ use std::task::{Context, Poll};
 
 use ::axum::body::Body;
 use ::axum::extract::Request;
+use ::axum::http::Method;
 use ::axum::response::Response;
 use ::hyper::body::Incoming;
+use ::hyper::ext::Protocol;
 use hyper_util::service::TowerToHyperService;
 use tower_service::Service;
 
@@ -122,6 +124,12 @@ impl<S, A: fmt::Debug> fmt::Debug for Connected<S, A> {
     }
 }
 
+/// Over HTTP/2 it is no `GET`, but routes should not care.
+fn is_for_a_web_socket(request: &Request) -> bool {
+    let protocol: Option<&Protocol> = request.extensions().get();
+    request.method() == Method::CONNECT && protocol.is_some_and(|p| p.as_str() == "websocket")
+}
+
 impl<S, A> Service<::hyper::Request<Incoming>> for Connected<S, A>
 where
     S: Service<Request>,
@@ -137,6 +145,9 @@ where
 
     fn call(&mut self, request: ::hyper::Request<Incoming>) -> S::Future {
         let mut request = request.map(Body::new);
+        if is_for_a_web_socket(&request) {
+            *request.method_mut() = Method::GET;
+        }
         let info = ConnectInfo(self.addr.clone());
         request.extensions_mut().insert(info);
         self.service.call(request)

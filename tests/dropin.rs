@@ -28,12 +28,13 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
-use gmp::hyper::Served;
+use gmp::hyper::{Listener, MakeService, Serve, Served};
 use gmp::net::{TcpListener, TcpStream};
 use gmp::task::JoinHandle;
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
+use hyper::service::Service;
 use hyper::{Request, Response, StatusCode};
 
 /// Runs `test` on one P and on two, and then finds no task left.
@@ -59,6 +60,25 @@ impl Server {
         self.stop.send(()).expect("the server waits for its signal");
         self.task.await.unwrap().unwrap()
     }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Starts the server that `set_up` makes of a listener.
+async fn start<L, M, By, B>(set_up: impl FnOnce(TcpListener) -> Serve<L, M, By>) -> Server
+where
+    L: Listener,
+    M: MakeService<L, By> + Send + 'static,
+    M::Service: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    <M::Service as Service<Request<Incoming>>>::Future: Send + 'static,
+    <M::Service as Service<Request<Incoming>>>::Error: Into<BoxError>,
+    By: 'static,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    let (listener, addr) = bind().await;
+    let (stop, stopped) = signal();
+    let task = gmp::spawn(set_up(listener).with_graceful_shutdown(stopped).report());
+    Server { addr, stop, task }
 }
 
 /// The other end of a [`Server`]'s `stop`.

@@ -20,8 +20,13 @@
 //! ```
 //!
 //! Sockets begin with HTTP/1.1, over TLS too: browsers ask for it, whatever else
-//! the server speaks. A socket is not the server's any more, so a server's stop does
-//! not end it; give its task a signal of yours if it has to.
+//! the server speaks, unless a server with
+//! [`http2_web_sockets`](crate::hyper::Serve::http2_web_sockets) tells them that
+//! HTTP/2 will do (RFC 8441). Handlers and routes are the same for both.
+//!
+//! A socket over HTTP/1.1 is not the server's any more, so a server's stop does not
+//! end it; give its task a signal of yours if it has to. Over HTTP/2 it is one of the
+//! streams of a connection, and the stop waits for it as for a request.
 
 mod message;
 mod socket;

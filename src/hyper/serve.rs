@@ -242,6 +242,24 @@ impl<L, M, By> Serve<L, M, By> {
         self
     }
 
+    /// Tells clients of HTTP/2 that they may open web sockets on their connection
+    /// (extended `CONNECT`, RFC 8441), as [`axum::ws`](crate::axum::ws) opens them.
+    ///
+    /// Off at first: a browser that is told so asks in no other way, and a service
+    /// that knows the upgrade of HTTP/1.1 alone would lose it. Such a request has the
+    /// method `CONNECT` and a [`Protocol`](::hyper::ext::Protocol) in its extensions;
+    /// [`axum::serve`](crate::axum::serve) makes it a `GET`, so that routes are the
+    /// same for both.
+    ///
+    /// A socket is then a stream of its connection, which a stopping server waits for
+    /// until the [`drain_timeout`](Self::drain_timeout).
+    #[track_caller]
+    pub fn http2_web_sockets(self) -> Serve<L, M, By> {
+        self.configure(|http| {
+            http.http2().enable_connect_protocol();
+        })
+    }
+
     /// Sets what else hyper lets its user set: limits, windows, header case. The
     /// timers are set already.
     ///

@@ -1,6 +1,8 @@
 //! `gmp::hyper::Connector` under hyper-util's pooling client, against
 //! `gmp::hyper::serve`.
 
+mod reuse;
+
 use std::error::Error;
 use std::io::ErrorKind;
 use std::net::IpAddr;
@@ -27,14 +29,12 @@ fn build<C: Connect + Clone>(connector: C) -> Client<C, Full<Bytes>> {
 async fn counted() -> (Server, Arc<AtomicUsize>) {
     let made = Arc::new(AtomicUsize::new(0));
     let count = made.clone();
-    let (listener, addr) = bind().await;
-    let (stop, stopped) = signal();
-    let serving = serve(listener, move |_| {
+    let counting = move |_| {
         count.fetch_add(1, SeqCst);
         service_fn(echo)
-    });
-    let task = gmp::spawn(serving.with_graceful_shutdown(stopped).report());
-    (Server { addr, stop, task }, made)
+    };
+    let server = start(|listener| serve(listener, counting)).await;
+    (server, made)
 }
 
 /// The error that the connector gave to the client.
@@ -244,19 +244,15 @@ fn a_unix_socket_can_be_asked() {
 #[test]
 fn a_cancelled_request_leaves_nothing_behind() {
     on_each(async || {
-        let (listener, addr) = bind().await;
-        let (stop, stopped) = signal();
         let never = |_: Request<Incoming>| std::future::pending::<Never>();
-        let serving = serve(listener, move |_| service_fn(never));
-        let task = gmp::spawn(serving.with_graceful_shutdown(stopped).report());
+        let server = start(|listener| serve(listener, move |_| service_fn(never))).await;
         let client = build(Connector::new());
-        let request = request(&format!("http://{addr}/"), &Bytes::new());
+        let request = request(&format!("http://{}/", server.addr), &Bytes::new());
         let patience = Duration::from_millis(30);
         let cancelled = gmp::time::timeout(patience, client.request(request)).await;
         assert!(cancelled.is_err());
         drop(client);
         // The server notices that its peer has gone and drops the handler.
-        let server = Server { addr, stop, task };
         assert_eq!(server.stop().await.left, 0);
     });
 }

@@ -24,13 +24,9 @@ fn who_does_not_finish_the_head_of_a_request_is_closed() {
                 assert!(start.elapsed() >= patience);
             })
         });
-        // Also after a first request.
-        let (mut sender, connection) = client(server.addr).await;
-        get_ok(&mut sender, "/").await;
         for slow in slow {
             slow.await.unwrap();
         }
-        let _ = connection.await.unwrap();
         assert_eq!(server.stop().await.left, 0);
     });
 }

@@ -94,19 +94,16 @@ fn a_service_learns_who_its_client_is() {
             certificate,
             ..
         } = configs();
-        let (listener, addr) = bind().await;
-        let (stop, stopped) = signal();
         let service = service_fn(move |request: Request<Incoming>| {
             let peer = request.extensions().get().expect("over TLS");
             let answer = told(peer, &certificate);
             async { Never::Ok(Response::new(Full::from(answer))) }
         });
-        let serving = serve(TlsListener::new(listener, server), service);
-        let task = gmp::spawn(serving.with_graceful_shutdown(stopped).report());
+        let server = start(|listener| serve(TlsListener::new(listener, server), service)).await;
+        let port = server.addr.port();
         let [to_nobody, to_member] = answers();
-        assert_eq!(ask(&nobody, addr.port()).await.unwrap(), to_nobody);
-        assert_eq!(ask(&member, addr.port()).await.unwrap(), to_member);
-        let server = Server { addr, stop, task };
+        assert_eq!(ask(&nobody, port).await.unwrap(), to_nobody);
+        assert_eq!(ask(&member, port).await.unwrap(), to_member);
         assert_eq!(server.stop().await.left, 0);
     });
 }
@@ -123,22 +120,17 @@ fn a_handler_of_a_router_learns_who_its_client_is() {
         } = configs();
         let handler = move |peer: Peer| async move { told(&peer, &certificate) };
         let app = axum::Router::new().route("/", get(handler));
-        let (listener, addr) = bind().await;
-        let (stop, stopped) = signal();
-        let serving = gmp::axum::serve(TlsListener::new(listener, server), app.clone());
-        let task = gmp::spawn(serving.with_graceful_shutdown(stopped).report());
+        let tls = |listener| TlsListener::new(listener, server);
+        let server = start(|listener| gmp::axum::serve(tls(listener), app.clone())).await;
+        let port = server.addr.port();
         let [to_nobody, to_member] = answers();
-        assert_eq!(ask(&nobody, addr.port()).await.unwrap(), to_nobody);
-        assert_eq!(ask(&member, addr.port()).await.unwrap(), to_member);
-        let server = Server { addr, stop, task };
+        assert_eq!(ask(&nobody, port).await.unwrap(), to_nobody);
+        assert_eq!(ask(&member, port).await.unwrap(), to_member);
         assert_eq!(server.stop().await.left, 0);
 
         // Without TLS there is nobody to know.
-        let (listener, addr) = bind().await;
-        let (stop, stopped) = signal();
-        let serving = gmp::axum::serve(listener, app);
-        let task = gmp::spawn(serving.with_graceful_shutdown(stopped).report());
-        let (mut sender, connection) = client(addr).await;
+        let server = start(|listener| gmp::axum::serve(listener, app)).await;
+        let (mut sender, connection) = client(server.addr).await;
         let get = Request::get("/").header("host", "gmp.test");
         let get = get.body(Full::new(Bytes::new())).unwrap();
         let response = sender.send_request(get).await.unwrap();
@@ -146,7 +138,6 @@ fn a_handler_of_a_router_learns_who_its_client_is() {
         body_of(response).await;
         drop(sender);
         connection.await.unwrap().unwrap();
-        let server = Server { addr, stop, task };
         assert_eq!(server.stop().await.left, 0);
     });
 }
@@ -181,9 +172,6 @@ fn a_closure_keeps_what_the_handshake_will_tell() {
             certificate,
             ..
         } = configs();
-        let (listener, addr) = bind().await;
-        let listener = TlsListener::new(listener, strict);
-        let handshakes = listener.handshakes();
         let seen: Arc<Mutex<Vec<Peer>>> = Arc::default();
         let peers = seen.clone();
         let make = move |stream: IncomingStream<Numbered>| {
@@ -196,20 +184,24 @@ fn a_closure_keeps_what_the_handshake_will_tell() {
                 Never::Ok(Response::new(Full::from(answer)))
             })
         };
-        let (stop, stopped) = signal();
-        let serving = serve(Numbered(listener), make);
-        let task = gmp::spawn(serving.with_graceful_shutdown(stopped).report());
-        assert_eq!(ask(&member, addr.port()).await.unwrap(), "Number(7)");
+        let mut handshakes = None;
+        let server = start(|listener| {
+            let listener = TlsListener::new(listener, strict);
+            handshakes = Some(listener.handshakes());
+            serve(Numbered(listener), make)
+        })
+        .await;
+        let (handshakes, port) = (handshakes.expect("started"), server.addr.port());
+        assert_eq!(ask(&member, port).await.unwrap(), "Number(7)");
         let peer = seen.lock().unwrap().pop().unwrap();
         assert_eq!(peer.certificates(), [certificate]);
         // Who shows none is turned away, and is told so.
-        assert!(ask(&nobody, addr.port()).await.is_err());
+        assert!(ask(&nobody, port).await.is_err());
         while handshakes.failed() == 0 {
             gmp::time::sleep(Duration::from_millis(1)).await;
         }
         let peer = seen.lock().unwrap().pop().unwrap();
         assert!(peer.certificates().is_empty());
-        let server = Server { addr, stop, task };
         assert_eq!(server.stop().await.left, 0);
     });
 }

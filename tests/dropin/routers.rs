@@ -11,11 +11,12 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::response::sse::{Event, Sse};
 use axum::routing::{any, get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use futures::stream::{Stream, StreamExt};
 use gmp::axum::{ConnectInfo, keep_alive, serve};
 use gmp::hyper::{Connector, Executor, Io, Timer, UnixConnector};
 use gmp::net::UnixListener;
+use gmp::net::unix::UCred;
 use gmp::time::interval;
 use hyper::header::{CONTENT_TYPE, HeaderName};
 use hyper_util::client::legacy::Client;
@@ -33,14 +34,7 @@ fn pool() -> Pool {
 }
 
 async fn start(router: Router) -> Server {
-    let (listener, addr) = bind().await;
-    let (stop, stopped) = signal();
-    let task = gmp::spawn(
-        serve(listener, router)
-            .with_graceful_shutdown(stopped)
-            .report(),
-    );
-    Server { addr, stop, task }
+    super::start(|listener| serve(listener, router)).await
 }
 
 async fn ask(pool: &Pool, addr: SocketAddr, path: &str) -> (StatusCode, Bytes) {
@@ -137,6 +131,20 @@ fn a_handler_knows_its_peer() {
 }
 
 #[test]
+fn an_address_in_the_extensions_is_not_taken_for_the_peers() {
+    on_each(async || {
+        let claimed: SocketAddr = "192.0.2.1:1".parse().unwrap();
+        let server = start(app().layer(Extension(claimed))).await;
+        let pool = pool();
+        let (status, body) = ask(&pool, server.addr, "/whoami").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(body.starts_with(b"127.0.0.1:"), "{body:?}");
+        drop(pool);
+        server.stop().await;
+    });
+}
+
+#[test]
 fn a_router_is_served_on_a_unix_socket() {
     on_each(async || {
         let path = std::env::temp_dir().join(format!("gmp-router-{}", std::process::id()));
@@ -146,12 +154,25 @@ fn a_router_is_served_on_a_unix_socket() {
             assert!(info.0.is_unnamed());
             "unnamed"
         };
-        let router = Router::new().route("/peer", get(peer)).merge(app());
+        let user = async |ConnectInfo(cred): ConnectInfo<UCred>,
+                          Extension(same): Extension<UCred>| {
+            assert_eq!(cred, same);
+            format!("{} {} {:?}", cred.uid(), cred.gid(), cred.pid())
+        };
+        let router = Router::new()
+            .route("/peer", get(peer))
+            .route("/user", get(user))
+            .merge(app());
         let serving = gmp::spawn(serve(listener, router));
         let pool: Client<_, Full<Bytes>> =
             Client::builder(Executor).build(UnixConnector::new(&path));
         let response = pool.get("http://a/peer".parse().unwrap()).await.unwrap();
         assert_eq!(body_of(response).await, "unnamed");
+        let response = pool.get("http://a/user".parse().unwrap()).await.unwrap();
+        let (near, _) = gmp::net::UnixStream::pair().unwrap();
+        let me = near.peer_cred().unwrap();
+        let expected = format!("{} {} {:?}", me.uid(), me.gid(), me.pid());
+        assert_eq!(body_of(response).await, expected);
         // There is no such address of a Unix socket: the handler is not asked.
         let response = pool.get("http://a/whoami".parse().unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,39 +1,24 @@
 //! `gmp::hyper::serve`.
 
+mod drain;
 mod faults;
+mod rules;
 mod stop;
 
 pub(crate) use faults::{EMFILE, failing};
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll};
 
-use gmp::hyper::{Executor, IncomingStream, Io, MakeService, Serve, Timer, serve};
+use gmp::hyper::{Executor, IncomingStream, Io, Timer, serve};
 use gmp::net::{UnixListener, UnixStream};
 use hyper::body::Body;
 use hyper::client::conn::http2;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 
 use super::*;
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// Starts the server that `set_up` makes of a listener.
-async fn start<M, By, B>(set_up: impl FnOnce(TcpListener) -> Serve<TcpListener, M, By>) -> Server
-where
-    M: MakeService<TcpListener, By> + Send + 'static,
-    M::Service: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
-    <M::Service as Service<Request<Incoming>>>::Future: Send + 'static,
-    <M::Service as Service<Request<Incoming>>>::Error: Into<BoxError>,
-    By: 'static,
-    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
-{
-    let (listener, addr) = bind().await;
-    let (stop, stopped) = signal();
-    let task = gmp::spawn(set_up(listener).with_graceful_shutdown(stopped).report());
-    Server { addr, stop, task }
-}
 
 #[test]
 fn a_connection_is_kept_for_many_requests_with_bodies_both_ways() {

@@ -1,6 +1,8 @@
 //! `gmp::axum::ws`, by a client that others wrote and by raw bytes.
 
-use std::pin::pin;
+mod over_http2;
+
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -59,11 +61,8 @@ async fn start() -> (Server, Arc<AtomicUsize>) {
         .route("/flood", get(flood))
         .route("/fails", get(fails))
         .with_state(sent.clone());
-    let (listener, addr) = bind().await;
-    let (stop, stopped) = signal();
-    let serving = serve(listener, app).with_graceful_shutdown(stopped);
-    let task = gmp::spawn(serving.report());
-    (Server { addr, stop, task }, sent)
+    let server = super::start(|listener| serve(listener, app)).await;
+    (server, sent)
 }
 
 type Client = WebSocketStream<TcpStream>;
@@ -300,10 +299,9 @@ fn over_tls() {
     on_each(async || {
         let (config, mut client) = tls::configs();
         let app: Router = Router::new().route("/echo", get(echo));
-        let (listener, addr) = bind().await;
-        let (stop, stopped) = signal();
-        let serving = serve(TlsListener::new(listener, config), app);
-        let task = gmp::spawn(serving.with_graceful_shutdown(stopped).report());
+        let tls = |listener| TlsListener::new(listener, config);
+        let server = super::start(|listener| serve(tls(listener), app)).await;
+        let addr = server.addr;
         // Sockets begin with HTTP/1.1.
         client.alpn_protocols = vec![b"http/1.1".to_vec()];
         let uri: hyper::Uri = format!("https://{addr}/echo").parse().unwrap();
@@ -315,7 +313,6 @@ fn over_tls() {
         assert_eq!(back, Wire::text("secret"));
         client.close(None).await.unwrap();
         assert_eq!(client.next().await.unwrap().unwrap(), Wire::Close(None));
-        let server = Server { addr, stop, task };
         assert_eq!(server.stop().await.left, 0);
     });
 }

@@ -12,6 +12,7 @@ use ::axum::http::header::{
 use ::axum::http::request::Parts;
 use ::axum::http::{HeaderMap, Method, StatusCode, Version};
 use ::axum::response::{IntoResponse, Response};
+use ::hyper::ext::Protocol;
 use ::hyper::upgrade::OnUpgrade;
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use async_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -35,7 +36,8 @@ const READ_BUFFER: usize = 16 * 1024;
 #[must_use = "answer with `on_upgrade`"]
 pub struct WebSocketUpgrade {
     config: WebSocketConfig,
-    key: HeaderValue,
+    /// Of HTTP/1.1 alone.
+    key: Option<HeaderValue>,
     /// What the client offers, in its order of preference.
     offered: Vec<HeaderValue>,
     protocol: Option<HeaderValue>,
@@ -113,18 +115,22 @@ impl WebSocketUpgrade {
         let builder = crate::task::Builder::new();
         drop(builder.name("web socket").spawn(opening));
 
-        let accept = derive_accept_key(self.key.as_bytes());
         let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        let headers = response.headers_mut();
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(
-            SEC_WEBSOCKET_ACCEPT,
-            accept.try_into().expect("base64 is a header's value"),
-        );
+        if let Some(key) = self.key {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let accept = derive_accept_key(key.as_bytes());
+            let headers = response.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(
+                SEC_WEBSOCKET_ACCEPT,
+                accept.try_into().expect("base64 is a header's value"),
+            );
+        }
         if let Some(protocol) = protocol {
-            headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+            response
+                .headers_mut()
+                .insert(SEC_WEBSOCKET_PROTOCOL, protocol);
         }
         response
     }
@@ -148,15 +154,15 @@ impl<S: Send + Sync> FromRequestParts<S> for WebSocketUpgrade {
         _: &S,
     ) -> Result<WebSocketUpgrade, WebSocketUpgradeRejection> {
         use WebSocketUpgradeRejection as Why;
-        if parts.method != Method::GET || parts.version != Version::HTTP_11 {
-            return Err(Why::NotGet);
-        }
         let headers = &parts.headers;
-        let asks = list(headers, CONNECTION).any(|word| word.eq_ignore_ascii_case(b"upgrade"))
-            && list(headers, UPGRADE).any(|word| word.eq_ignore_ascii_case(b"websocket"));
-        if !asks {
-            return Err(Why::NoUpgrade);
-        }
+        let over_http2 = match parts.extensions.get::<Protocol>() {
+            Some(protocol) if protocol.as_str() == "websocket" => true,
+            Some(_) => return Err(Why::NoUpgrade),
+            None => {
+                expect_upgrade(&parts.method, parts.version, headers)?;
+                false
+            }
+        };
         if headers
             .get(SEC_WEBSOCKET_VERSION)
             .map(HeaderValue::as_bytes)
@@ -164,7 +170,11 @@ impl<S: Send + Sync> FromRequestParts<S> for WebSocketUpgrade {
         {
             return Err(Why::OtherVersion);
         }
-        let key = headers.get(SEC_WEBSOCKET_KEY).cloned().ok_or(Why::NoKey)?;
+        let key = match headers.get(SEC_WEBSOCKET_KEY) {
+            _ if over_http2 => None,
+            None => return Err(Why::NoKey),
+            key => key.cloned(),
+        };
         let offered = list(headers, SEC_WEBSOCKET_PROTOCOL)
             .filter_map(|word| HeaderValue::from_bytes(word).ok())
             .collect();
@@ -181,6 +191,21 @@ impl<S: Send + Sync> FromRequestParts<S> for WebSocketUpgrade {
     }
 }
 
+/// How a socket begins over HTTP/1.1.
+fn expect_upgrade(
+    method: &Method,
+    version: Version,
+    headers: &HeaderMap,
+) -> Result<(), WebSocketUpgradeRejection> {
+    if *method != Method::GET || version != Version::HTTP_11 {
+        return Err(WebSocketUpgradeRejection::NotGet);
+    }
+    let asks = list(headers, CONNECTION).any(|word| word.eq_ignore_ascii_case(b"upgrade"))
+        && list(headers, UPGRADE).any(|word| word.eq_ignore_ascii_case(b"websocket"));
+    asks.then_some(())
+        .ok_or(WebSocketUpgradeRejection::NoUpgrade)
+}
+
 /// The words of a header that is a list, in however many lines.
 fn list(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     headers
@@ -194,7 +219,7 @@ fn list(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum WebSocketUpgradeRejection {
-    /// It is no `GET` of HTTP/1.1: 405.
+    /// It is no `GET` of HTTP/1.1, nor an extended `CONNECT` of HTTP/2: 405.
     NotGet,
     /// It does not ask for an upgrade to `websocket`: 426.
     NoUpgrade,
@@ -209,7 +234,9 @@ pub enum WebSocketUpgradeRejection {
 impl fmt::Display for WebSocketUpgradeRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotGet => "a web socket begins with a GET of HTTP/1.1",
+            Self::NotGet => {
+                "a web socket begins with a GET of HTTP/1.1, or with an extended CONNECT"
+            }
             Self::NoUpgrade => "this is a web socket: ask for an upgrade",
             Self::OtherVersion => "web sockets of version 13 alone are spoken here",
             Self::NoKey => "the header Sec-WebSocket-Key is missing",

@@ -78,12 +78,21 @@ impl Listener for TcpListener {
     }
 }
 
+/// On Linux every request has the peer's user, group and process in its extensions: a
+/// [`UCred`](crate::net::unix::UCred).
 impl Listener for UnixListener {
     type Io = UnixStream;
     type Addr = UnixAddr;
 
     async fn accept(&mut self) -> io::Result<(UnixStream, UnixAddr)> {
         UnixListener::accept(self).await
+    }
+
+    #[cfg(target_os = "linux")]
+    fn annotate(io: &UnixStream, extensions: &mut Extensions) {
+        if let Ok(cred) = io.peer_cred() {
+            extensions.insert(cred);
+        }
     }
 }
 

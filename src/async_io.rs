@@ -10,6 +10,7 @@ mod either;
 mod forward;
 mod methods;
 mod op;
+pub(crate) mod plain;
 mod registered;
 
 use std::fmt;

@@ -40,6 +40,7 @@ mod accept;
 mod addr;
 mod connect;
 mod datagram;
+mod options;
 mod split;
 mod stream;
 pub mod tcp;

@@ -1,7 +1,8 @@
 //! A stream in two halves: borrowed ones for one task, owned ones for two.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::SocketAddr;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gmp_reactor::Direction;
 
 use super::stream::{self, StreamSocket};
+use super::{TcpStream, UnixStream, unix};
+use crate::io::{Interest, Ready};
 
 /// The reading half that `split` lends.
 pub struct ReadHalf<'a, S> {
@@ -126,6 +129,24 @@ impl<S: StreamSocket> Drop for OwnedWriteHalf<S> {
     }
 }
 
+macro_rules! ready {
+    () => {
+        /// Waits until a direction of `interest` is worth a try; see
+        /// [`TcpStream::ready`](crate::net::TcpStream::ready).
+        ///
+        /// # Errors
+        /// As there.
+        ///
+        /// # Cancel safety
+        /// Yes.
+        #[track_caller]
+        pub fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Ready>> {
+            let io = self.stream().io();
+            io.either_ready(interest, Location::caller())
+        }
+    };
+}
+
 /// What both kinds of a half can do besides the traits.
 macro_rules! reads {
     () => {
@@ -166,6 +187,17 @@ macro_rules! reads {
                 stream::peek(io, buf)
             })
         }
+
+        /// As [`try_read`](Self::try_read), into several buffers.
+        ///
+        /// # Errors
+        /// As there.
+        pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+            let io = self.stream().io();
+            io.try_io(Direction::Read, || stream::recv_vectored(io, bufs))
+        }
+
+        ready!();
     };
 }
 
@@ -192,6 +224,17 @@ macro_rules! writes {
             let io = self.stream().io();
             io.try_io(Direction::Write, || stream::send(io, buf))
         }
+
+        /// As [`try_write`](Self::try_write), from several buffers.
+        ///
+        /// # Errors
+        /// As there.
+        pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+            let io = self.stream().io();
+            io.try_io(Direction::Write, || stream::send_vectored(io, bufs))
+        }
+
+        ready!();
     };
 }
 
@@ -211,7 +254,43 @@ impl<S: StreamSocket> OwnedWriteHalf<S> {
     writes!();
 }
 
-/// The stream itself, for its addresses and options.
+/// The addresses of the stream.
+macro_rules! addresses {
+    ($($kind:ty: $addr:ty;)*) => {
+        $(
+            impl $kind {
+                /// The peer's address.
+                ///
+                /// # Errors
+                /// The system's: `NotConnected`.
+                pub fn peer_addr(&self) -> io::Result<$addr> {
+                    self.stream().peer_addr()
+                }
+
+                /// This end's address.
+                ///
+                /// # Errors
+                /// The system's.
+                pub fn local_addr(&self) -> io::Result<$addr> {
+                    self.stream().local_addr()
+                }
+            }
+        )*
+    };
+}
+
+addresses! {
+    ReadHalf<'_, TcpStream>: SocketAddr;
+    WriteHalf<'_, TcpStream>: SocketAddr;
+    OwnedReadHalf<TcpStream>: SocketAddr;
+    OwnedWriteHalf<TcpStream>: SocketAddr;
+    ReadHalf<'_, UnixStream>: unix::SocketAddr;
+    WriteHalf<'_, UnixStream>: unix::SocketAddr;
+    OwnedReadHalf<UnixStream>: unix::SocketAddr;
+    OwnedWriteHalf<UnixStream>: unix::SocketAddr;
+}
+
+/// The stream itself, for its options.
 macro_rules! whole {
     ($([$($generics:tt)*] $kind:ty, $name:literal;)*) => {
         $(

@@ -10,11 +10,12 @@ use std::panic::Location;
 use std::task::{Context, Poll};
 
 use gmp_reactor::Direction;
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Protocol, SockRef, Type};
 
 pub use self::batch::{Datagram, DatagramBuf};
 use super::addr::{lookup_host, try_each};
 use super::datagram::{datagram_methods, one};
+use super::options::packet_options;
 use super::{ToSocketAddrs, connect};
 use crate::async_io::Io;
 
@@ -194,6 +195,8 @@ impl UdpSocket {
         self.io
             .try_io(Direction::Read, || one(self.io.get_ref().peek_from(buf)))
     }
+
+    packet_options!(this => SockRef::from(this));
 
     /// Joins the group `multiaddr` on the interface with this address.
     ///

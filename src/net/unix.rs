@@ -1,7 +1,8 @@
-//! Unix sockets.
+//! Unix sockets, and pipes.
 
 mod datagram;
 mod listener;
+pub mod pipe;
 mod stream;
 #[cfg(target_os = "linux")]
 mod ucred;

@@ -1,7 +1,4 @@
 //! The pipes to a child: this end of each is non-blocking, the child's is not.
-//!
-//! After a short read the pipe is asked once more before the task waits, and so
-//! after a short write: what `from_std` was given need not be a pipe.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -14,52 +11,12 @@ use futures::io::{AsyncRead, AsyncWrite};
 use gmp_reactor::{Direction, Drained};
 use rustix::buffer::spare_capacity;
 
-use crate::async_io::Io;
+use crate::async_io::{Io, plain};
 
 type Place = &'static Location<'static>;
 
-fn open(fd: OwnedFd) -> io::Result<Io<OwnedFd>> {
-    rustix::io::ioctl_fionbio(&fd, true)?;
-    Io::new(fd)
-}
-
-/// The descriptor as a child wants it: blocking.
-fn close(io: Io<OwnedFd>) -> io::Result<OwnedFd> {
-    let fd = io.into_inner();
-    rustix::io::ioctl_fionbio(&fd, false)?;
-    Ok(fd)
-}
-
 fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "the pipe has been closed here")
-}
-
-fn poll_read(
-    io: &Io<OwnedFd>,
-    cx: &mut Context<'_>,
-    buf: &mut [u8],
-    location: Place,
-) -> Poll<io::Result<usize>> {
-    if buf.is_empty() {
-        return Poll::Ready(Ok(0));
-    }
-    io.poll_io(Direction::Read, cx, location, || {
-        Ok((rustix::io::read(io, &mut *buf)?, Drained::No))
-    })
-}
-
-fn poll_read_vectored(
-    io: &Io<OwnedFd>,
-    cx: &mut Context<'_>,
-    bufs: &mut [IoSliceMut<'_>],
-    location: Place,
-) -> Poll<io::Result<usize>> {
-    if bufs.iter().all(|buf| buf.is_empty()) {
-        return Poll::Ready(Ok(0));
-    }
-    io.poll_io(Direction::Read, cx, location, || {
-        Ok((rustix::io::readv(io, bufs)?, Drained::No))
-    })
 }
 
 /// All that comes to the end of the stream; nothing, if there is no pipe.
@@ -88,7 +45,7 @@ macro_rules! common {
             /// # Errors
             /// The system's.
             pub fn from_std(pipe: std::process::$kind) -> io::Result<$kind> {
-                open(pipe.into()).map(|io| $kind { io: io.into() })
+                plain::open(pipe.into()).map(|io| $kind { io: io.into() })
             }
 
             /// The descriptor, in blocking mode again and not registered any more.
@@ -97,7 +54,7 @@ macro_rules! common {
             /// The system's; `BrokenPipe` if it was closed.
             pub fn into_owned_fd(self) -> io::Result<OwnedFd> {
                 let $io = self.io;
-                close($take)
+                plain::close($take)
             }
         }
 
@@ -152,7 +109,7 @@ macro_rules! readers {
                     cx: &mut Context<'_>,
                     buf: &mut [u8],
                 ) -> Poll<io::Result<usize>> {
-                    poll_read(&self.io, cx, buf, Location::caller())
+                    plain::poll_read(&self.io, cx, buf, Location::caller())
                 }
 
                 #[track_caller]
@@ -161,7 +118,7 @@ macro_rules! readers {
                     cx: &mut Context<'_>,
                     bufs: &mut [IoSliceMut<'_>],
                 ) -> Poll<io::Result<usize>> {
-                    poll_read_vectored(&self.io, cx, bufs, Location::caller())
+                    plain::poll_read_vectored(&self.io, cx, bufs, Location::caller())
                 }
             }
         )*
@@ -204,12 +161,7 @@ impl AsyncWrite for ChildStdin {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let io = self.io.as_ref().ok_or_else(closed)?;
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        io.poll_io(Direction::Write, cx, Location::caller(), || {
-            Ok((rustix::io::write(io, buf)?, Drained::No))
-        })
+        plain::poll_write(io, cx, buf, Location::caller())
     }
 
     #[track_caller]
@@ -219,12 +171,7 @@ impl AsyncWrite for ChildStdin {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let io = self.io.as_ref().ok_or_else(closed)?;
-        if bufs.iter().all(|buf| buf.is_empty()) {
-            return Poll::Ready(Ok(0));
-        }
-        io.poll_io(Direction::Write, cx, Location::caller(), || {
-            Ok((rustix::io::writev(io, bufs)?, Drained::No))
-        })
+        plain::poll_write_vectored(io, cx, bufs, Location::caller())
     }
 
     /// Nothing is kept here.

@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::{TcpListener, TcpStream};
 use crate::net::connect::socket;
+use crate::net::options::packet_options;
 
 /// A TCP socket that neither listens nor is connected, for options that must be
 /// set before.
@@ -144,6 +145,16 @@ options! {
 }
 
 impl TcpSocket {
+    packet_options!(this => this.inner);
+
+    /// Makes the drop reset the connection, whatever is unsent.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.set_linger(Some(Duration::ZERO))
+    }
+
     /// Asks for a send buffer of so many bytes; the system may take more or
     /// less.
     ///

@@ -135,6 +135,33 @@ impl TcpStream {
         SockRef::from(self).set_linger(linger)
     }
 
+    /// Makes the drop reset the connection, whatever is unsent.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.set_linger(Some(Duration::ZERO))
+    }
+
+    /// Whether what comes in is acknowledged at once.
+    ///
+    /// # Errors
+    /// The system's.
+    #[cfg(target_os = "linux")]
+    pub fn quickack(&self) -> io::Result<bool> {
+        SockRef::from(self).tcp_quickack()
+    }
+
+    /// Acknowledges at once what comes in, until the system thinks better of it: it is
+    /// to be set anew after reads.
+    ///
+    /// # Errors
+    /// The system's.
+    #[cfg(target_os = "linux")]
+    pub fn set_quickack(&self, on: bool) -> io::Result<()> {
+        SockRef::from(self).set_tcp_quickack(on)
+    }
+
     /// The time to live of its packets.
     ///
     /// # Errors

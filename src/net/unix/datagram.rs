@@ -106,6 +106,23 @@ impl UnixDatagram {
         })
     }
 
+    /// As [`send_to`](Self::send_to), for hand-written futures.
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn poll_send_to<P: AsRef<Path>>(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        path: P,
+    ) -> Poll<io::Result<usize>> {
+        self.io
+            .poll_io(Direction::Write, cx, Location::caller(), || {
+                one(self.io.get_ref().send_to(buf, path.as_ref()))
+            })
+    }
+
     /// As [`send_to`](Self::send_to), without waiting.
     ///
     /// # Errors

@@ -30,6 +30,14 @@ impl UnixListener {
         UnixListener::from_std(std::os::unix::net::UnixListener::bind(path)?)
     }
 
+    /// As [`bind`](Self::bind), at an address: one with an abstract name has no path.
+    ///
+    /// # Errors
+    /// The system's: `AddrInUse`, `PermissionDenied`.
+    pub fn bind_addr(addr: &SocketAddr) -> io::Result<UnixListener> {
+        UnixListener::from_std(std::os::unix::net::UnixListener::bind_addr(addr)?)
+    }
+
     /// A listener of std's, which is put into non-blocking mode.
     ///
     /// # Errors
@@ -88,6 +96,14 @@ impl UnixListener {
     /// The system's.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.acceptor.get_ref().local_addr()
+    }
+
+    /// The error that the system keeps for the socket, which it forgets.
+    ///
+    /// # Errors
+    /// The system's, about the question.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.acceptor.get_ref().take_error()
     }
 
     /// Sets the moment after which accepts fail with `TimedOut`; `None` means

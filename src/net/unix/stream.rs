@@ -38,14 +38,46 @@ impl UnixStream {
     /// Yes: the attempt ends.
     #[track_caller]
     pub fn connect<P: AsRef<Path>>(path: P) -> impl Future<Output = io::Result<UnixStream>> {
-        let location = Location::caller();
-        let addr = SockAddr::unix(path);
-        async move {
-            let addr = addr?;
-            let socket = connect::socket(Domain::UNIX, Type::STREAM, None)?;
-            let io = connect::connect(socket, &addr, location).await?;
-            Ok(UnixStream { io })
-        }
+        UnixStream::connect_to(SockAddr::unix(path), Location::caller())
+    }
+
+    /// As [`connect`](Self::connect), to an address: one with an abstract name has no
+    /// path.
+    ///
+    /// # Errors
+    /// As there; `InvalidInput` for an address without a name.
+    ///
+    /// # Cancel safety
+    /// Yes: the attempt ends.
+    ///
+    /// ```
+    /// use gmp::net::{UnixListener, UnixStream};
+    /// use std::os::unix::net::SocketAddr;
+    ///
+    /// # gmp::block_on(async {
+    /// # let path = std::env::temp_dir().join(format!("gmp-doc-{}", std::process::id()));
+    /// let addr = SocketAddr::from_pathname(&path)?;
+    /// let listener = UnixListener::bind_addr(&addr)?;
+    /// let client = UnixStream::connect_addr(&addr).await?;
+    /// let (server, _) = listener.accept().await?;
+    /// # assert_eq!(client.peer_addr()?.as_pathname(), Some(path.as_path()));
+    /// # drop(server);
+    /// # std::fs::remove_file(&path)
+    /// # }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn connect_addr(addr: &SocketAddr) -> impl Future<Output = io::Result<UnixStream>> + use<> {
+        UnixStream::connect_to(sock_addr(addr), Location::caller())
+    }
+
+    async fn connect_to(
+        addr: io::Result<SockAddr>,
+        location: &'static Location<'static>,
+    ) -> io::Result<UnixStream> {
+        let addr = addr?;
+        let socket = connect::socket(Domain::UNIX, Type::STREAM, None)?;
+        let io = connect::connect(socket, &addr, location).await?;
+        Ok(UnixStream { io })
     }
 
     /// Two connected streams without a name.
@@ -112,6 +144,24 @@ impl UnixStream {
     pub fn peer_cred(&self) -> io::Result<unix::UCred> {
         unix::UCred::of(self)
     }
+}
+
+fn sock_addr(addr: &SocketAddr) -> io::Result<SockAddr> {
+    if let Some(path) = addr.as_pathname() {
+        return SockAddr::unix(path);
+    }
+    #[cfg(target_os = "linux")]
+    if let Some(name) = std::os::linux::net::SocketAddrExt::as_abstract_name(addr) {
+        // How the system, and with it socket2, tells such a name from a path.
+        let name = [b"\0", name].concat();
+        return SockAddr::unix(
+            <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&name),
+        );
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "the address has no name",
+    ))
 }
 
 impl StreamSocket for UnixStream {}

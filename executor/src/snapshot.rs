@@ -36,6 +36,7 @@
 
 #![expect(unsafe_code, reason = "reads the fixed fields of queued tasks")]
 
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -164,7 +165,7 @@ pub fn tasks(handle: &Handle) -> Vec<TaskInfo> {
 
 /// Every task of the runtime, in the order of ids, and how that went.
 pub fn take(handle: &Handle, polls: Polls) -> (Vec<TaskInfo>, Shot) {
-    let mut found = Vec::with_capacity(handle.sched().registry.len() + 64);
+    let mut found = room::list(handle.sched().registry.len() + 64);
     let shot = visit(handle, polls, |part| found.append(part));
     // Records are large: their numbers are sorted, and each record moves once.
     if !found.is_sorted_by_key(|task| task.id) {

@@ -95,12 +95,17 @@ pub(crate) fn state(task: &TaskInfo) -> Cow<'static, str> {
     }
 }
 
+/// The same, with Go's mark of a proven leak.
+pub(crate) fn marked_state(task: &TaskInfo) -> Cow<'static, str> {
+    match Class::of(task) {
+        Class::Unreachable => Cow::Owned(format!("{} (leaked)", state(task))),
+        _ => state(task),
+    }
+}
+
 /// What goes between the brackets of Go's header.
 pub(crate) fn brackets(task: &TaskInfo) -> String {
-    let mut text = state(task).into_owned();
-    if Class::of(task) == Class::Unreachable {
-        text.push_str(" (leaked)");
-    }
+    let mut text = marked_state(task).into_owned();
     if task.suspended {
         text.push_str(" (scan)");
     }

@@ -12,9 +12,10 @@ use gmp_executor::snapshot::{Status, TaskInfo};
 
 use crate::frames::{self, Frame};
 use crate::labels::Labels;
+use crate::leak::Class;
 use crate::symbols::Resolver;
 
-/// Tasks in one state at one place, on one stack, created at one place, with the same
+/// Tasks in one state at one place, proven leaks apart, on one stack, created at one place, with the same
 /// labels.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
@@ -29,7 +30,7 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn state(&self) -> Cow<'static, str> {
-        frames::state(&self.task)
+        frames::marked_state(&self.task)
     }
 
     pub(crate) fn labels(&self) -> Labels {
@@ -63,6 +64,7 @@ type Alike = (
     usize,
     &'static str,
     u16,
+    bool,
 );
 
 fn alike(task: &TaskInfo) -> Option<Alike> {
@@ -75,6 +77,7 @@ fn alike(task: &TaskInfo) -> Option<Alike> {
         address(task.spawned_at),
         task.type_name,
         task.labels,
+        Class::of(task) == Class::Unreachable,
     ))
 }
 
@@ -114,7 +117,7 @@ impl Groups {
             Some(name) => Cow::Owned(name.clone()),
             None => Cow::Borrowed(task.type_name),
         };
-        let (state, place) = (frames::state(task), frames::place(task));
+        let (state, place) = (frames::marked_state(task), frames::place(task));
         let key = (
             state,
             function,

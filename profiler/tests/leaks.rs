@@ -12,6 +12,9 @@ use gmp::runtime::{Builder, Runtime};
 use gmp_profiler::leak::{self, Class, Dropper, Options};
 use gmp_profiler::{Profile, WaitReason};
 
+#[path = "support/pprof.rs"]
+mod pprof;
+
 fn runtime(procs: usize) -> Runtime {
     Builder::new().procs(procs).build().expect("a runtime")
 }
@@ -234,6 +237,51 @@ fn a_wait_that_nobody_can_end_is_proven() {
     assert!(report.to_string().contains("# proven: "), "{report}");
 }
 
+/// Of tasks that wait alike, those whose handles are gone.
+#[test]
+fn proven_leaks_are_a_profile_of_their_own() {
+    let rt = runtime(1);
+    let _entered = rt.handle().enter();
+    let mut tasks: Vec<_> = (0..5)
+        .map(|_| rt.spawn(std::future::pending::<()>()))
+        .collect();
+    tasks.truncate(2);
+    let all = settle(&rt);
+    let proven = leak::proven();
+    assert_eq!((all.len(), proven.len()), (5, 3));
+    let of = |tasks: &Profile| -> Vec<(u64, String)> {
+        let profile = pprof::read(&tasks.to_pprof());
+        assert_eq!((profile.types.len(), &*profile.default), (3, "goroutine"));
+        let sample = |sample: &pprof::Sample| {
+            let top = &sample.frames[0];
+            assert!(top.line > 0 && top.file.ends_with("leaks.rs"));
+            (sample.values[0], top.function.clone())
+        };
+        profile.samples.iter().map(sample).collect()
+    };
+    let name = "core::future::pending::Pending<()>".to_owned();
+    assert_eq!(of(&proven), [(3, name.clone())]);
+    assert_eq!(of(&all), [(3, name.clone()), (2, name)]);
+    let text = all.to_text(1);
+    let (leaked, held) = text.split_once("\n\n").expect("two groups");
+    assert!(
+        leaked.starts_with("goroutine profile: total 5\n3 @ "),
+        "{text}"
+    );
+    assert!(
+        leaked.contains("\n# labels: {\"state\":\"waiting (leaked)\"}\n"),
+        "{text}"
+    );
+    assert!(
+        held.contains("\n# labels: {\"state\":\"waiting\"}\n"),
+        "{text}"
+    );
+    assert_eq!(
+        proven.to_text(2).matches(" [waiting (leaked)]:\n").count(),
+        3
+    );
+}
+
 #[test]
 fn a_wait_that_somebody_can_end_is_not_proven() {
     let rt = runtime(1);
@@ -309,7 +357,7 @@ fn dropper(rt: &Runtime, id: gmp::task::Id) -> Option<Dropper> {
     let _entered = rt.handle().enter();
     let tasks = leak::proven();
     let task = tasks.iter().find(|task| task.id == id.get());
-    task.expect("it is proven").dropped_by.clone()
+    task.expect("it is proven").dropped_by.as_deref().cloned()
 }
 
 #[test]

@@ -62,7 +62,7 @@ pub struct TaskInfo {
     /// Who dropped its last waker, of a forgotten task. None if that came about in
     /// another way, or in a build without debug assertions and without
     /// `--cfg gmp_watch_wakers`.
-    pub dropped_by: Option<Dropper>,
+    pub dropped_by: Option<Box<Dropper>>,
 }
 
 /// Go's words for what a task does.
@@ -131,7 +131,7 @@ impl TaskInfo {
             root: header.is_root(),
             forgotten,
             dropped_by: (forgotten && orphan::ON)
-                .then(|| orphan::dropper_of(header))
+                .then(|| orphan::dropper_of(header).map(Box::new))
                 .flatten(),
         })
     }

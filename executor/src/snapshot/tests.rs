@@ -297,6 +297,31 @@ fn a_panic_closes_the_snapshot() {
     task.abort();
 }
 
+/// Whoever counts tasks need not have room for them.
+#[test]
+fn a_visit_gives_a_few_tasks_at_a_time() {
+    let rt = runtime(1);
+    let resting: Vec<AbortHandle> = (0..5000)
+        .map(|_| rt.spawn(std::future::pending::<()>()).abort_handle())
+        .collect();
+    let waits = |task: &TaskInfo| task.status == Status::Waiting;
+    while !look(rt.handle(), Hooks::On).0.iter().all(waits) {
+        std::thread::yield_now();
+    }
+    let (mut seen, mut most, mut room) = (0, 0, 0);
+    let shot = visit(rt.handle(), Polls::Named, |part| {
+        seen += part.len();
+        most = most.max(part.len());
+        room = room.max(part.capacity());
+    });
+    assert_eq!((seen, shot.tasks), (5000, 5000));
+    assert!(
+        most <= super::STEP as usize && room < 1000,
+        "{most} in {room}"
+    );
+    resting.iter().for_each(AbortHandle::abort);
+}
+
 /// From inside a task, which goes on without its P if there is much to see.
 #[test]
 fn a_task_sees_itself_and_many_others() {

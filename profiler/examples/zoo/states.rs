@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use gmp::chan;
-use gmp::sync::{Mutex, Notify, RwLock, WaitGroup};
+use gmp::sync::{Mutex, Notify, RwLock, Semaphore, WaitGroup};
 use gmp::task::{JoinHandle, block_in_place};
 use gmp_profiler::{Profile, Status, TaskInfo};
 
@@ -30,11 +30,12 @@ pub(crate) async fn waiting() -> std::io::Result<Vec<JoinHandle<()>>> {
         mutex.clone().lock_owned().await,
         lock.clone().write_owned().await,
     );
+    let writes = lock.clone();
     let group = WaitGroup::new();
     group.add(1);
     let word = String::from("never taken");
     let inner = gmp::spawn(std::future::pending::<()>());
-    let redis = gmp::waiting("redis", std::future::pending()); // the place of the wait
+    let redis = gmp::waiting("redis", std::future::pending()); // here: waiting: redis
     drop(named("waiting (leaked)", std::future::pending())); // here: waiting (leaked)
     Ok(vec![
         named("sleep", async { gmp::time::sleep(LONG).await }), // here: sleep
@@ -43,10 +44,16 @@ pub(crate) async fn waiting() -> std::io::Result<Vec<JoinHandle<()>>> {
         named("chan receive", async move { drop(empty.recv().await) }), // here: chan receive
         named("sync.Mutex.Lock", async move { drop(mutex.lock().await) }), // here: sync.Mutex.Lock
         named("sync.RWMutex.RLock", async move { drop(lock.read().await) }), // here: sync.RWMutex.RLock
+        named("sync.RWMutex.Lock", async move {
+            drop(writes.write().await); // here: sync.RWMutex.Lock
+        }),
+        named("semacquire", async {
+            drop(Semaphore::new(0).acquire().await); // here: semacquire
+        }),
         named("sync.WaitGroup.Wait", async move { group.wait().await }), // here: sync.WaitGroup.Wait
         named("sync.Cond.Wait", async { Notify::new().notified().await }), // here: sync.Cond.Wait
         named("join", async move { drop(inner.await) }),                 // here: join
-        named("waiting: redis", redis),                                  // here: waiting: redis
+        named("waiting: redis", redis),
         named("keeper", async move {
             // The other ends, without which nobody would wait.
             let _others = (rx, tx, kept, read);

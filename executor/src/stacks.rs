@@ -107,7 +107,7 @@ pub(crate) struct Noted {
     stacks: Mutex<Stacks>,
     /// The number of the stack on which a task waits, by the task's address: its
     /// header has no room for a number, and few programs ask for stacks.
-    of_tasks: [Mutex<HashMap<usize, u32>>; SHARDS],
+    of_tasks: [Mutex<OfTasks>; SHARDS],
     /// Held by whoever asks long polls for theirs.
     asking: Mutex<()>,
 }
@@ -123,6 +123,8 @@ impl Noted {
 
 const SHARDS: usize = 16;
 
+type OfTasks = HashMap<usize, u32, BuildHasherDefault<Mix>>;
+
 /// Every stack that was seen, by its number: the index plus 1.
 #[derive(Default)]
 struct Stacks {
@@ -130,9 +132,9 @@ struct Stacks {
     stacks: Vec<Arc<[usize]>>,
 }
 
-/// A step for each word, since each wait on a stack looks for its number: std's hash
-/// takes longer than the walk. The words are the program's own addresses, so nobody
-/// makes many of them collide.
+/// A step for each word, since each wait on a stack looks for its number and notes it:
+/// std's hash takes longer than the walk. The words are the program's own addresses, so
+/// nobody makes many of them collide.
 #[derive(Default)]
 struct Mix(u64);
 
@@ -161,7 +163,7 @@ impl Hasher for Mix {
     }
 }
 
-fn notes(task: usize) -> MutexGuard<'static, HashMap<usize, u32>> {
+fn notes(task: usize) -> MutexGuard<'static, OfTasks> {
     // Tasks lie at multiples of 16.
     lock(&Process::here().stacks.of_tasks[(task >> 4) % SHARDS])
 }

@@ -99,6 +99,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         serve(listener, router)
             .with_graceful_shutdown(shutdown)
             .drain_timeout(Duration::from_secs(5))
+            .http2_web_sockets()
             .await?;
     } else {
         println!("listening on http://{addr}");

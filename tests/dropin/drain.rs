@@ -123,45 +123,6 @@ fn http2_opens_no_more_streams_and_finishes_those_that_are_open() {
     });
 }
 
-/// A frame of HTTP/2: its kind, and what is in it.
-async fn frame(stream: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
-    let mut head = [0; 9];
-    stream.read_exact(&mut head).await.ok()?;
-    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-    let mut payload = vec![0; usize::try_from(length).unwrap()];
-    stream.read_exact(&mut payload).await.ok()?;
-    Some((head[3], payload))
-}
-
-const PING: u8 = 6;
-
-#[test]
-fn a_client_of_http2_that_answers_no_pings_is_given_up() {
-    on_each(async || {
-        let server = start(|listener| {
-            serve(listener, service_fn(echo)).configure(|http| {
-                http.http2()
-                    .keep_alive_interval(Some(Duration::from_millis(10)))
-                    .keep_alive_timeout(Duration::from_millis(10));
-            })
-        })
-        .await;
-        let mut stream = TcpStream::connect(server.addr).await.unwrap();
-        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-        let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-        stream
-            .write_all(&[&preface[..], &settings].concat())
-            .await
-            .unwrap();
-        let mut kinds = Vec::new();
-        while let Some((kind, _)) = frame(&mut stream).await {
-            kinds.push(kind);
-        }
-        assert!(kinds.contains(&PING), "{kinds:?}");
-        assert_eq!(server.stop().await.left, 0);
-    });
-}
-
 /// Each request has its own answer, however they end.
 #[test]
 fn streams_that_are_given_up_leave_the_others_alone() {

@@ -154,6 +154,44 @@ fn a_panic_in_a_handler_ends_its_connection_alone() {
     });
 }
 
+#[test]
+fn a_panic_in_a_handler_of_http2_ends_its_stream_alone() {
+    on_each(async || {
+        let server = start(|listener| serve(listener, |_| service_fn(panics_or_echoes))).await;
+        let stream = TcpStream::connect(server.addr).await.unwrap();
+        let (sender, connection) = http2::Builder::new(Executor)
+            .timer(Timer)
+            .handshake(stream)
+            .await
+            .unwrap();
+        let connection = gmp::spawn(connection);
+        let asks: Vec<_> = (0..20)
+            .map(|n| {
+                let mut sender = sender.clone();
+                gmp::spawn(async move {
+                    let path = if n % 5 == 0 { "/panic" } else { "/" };
+                    let request = request(&format!("http://gmp.test{path}"), &bodies()[1]);
+                    match sender.send_request(request).await {
+                        Ok(response) => body_of(response).await.len(),
+                        Err(error) => {
+                            assert_eq!(path, "/panic", "{error}");
+                            0
+                        }
+                    }
+                })
+            })
+            .collect();
+        let mut answers = 0;
+        for ask in asks {
+            answers += ask.await.unwrap();
+        }
+        assert_eq!(answers, 16 * 100);
+        drop(sender);
+        connection.await.unwrap().unwrap();
+        assert_eq!(server.stop().await.left, 0);
+    });
+}
+
 /// Fails `times` with `errno` before each connection.
 pub(crate) struct Failing {
     listener: TcpListener,

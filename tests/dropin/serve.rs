@@ -2,6 +2,7 @@
 
 mod drain;
 mod faults;
+mod frames;
 mod rules;
 mod stop;
 

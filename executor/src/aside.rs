@@ -17,9 +17,9 @@
 
 use std::collections::VecDeque;
 
+use crate::execute;
 use crate::g::{Header, ReadyG};
 use crate::m::{M, handoff_p, wake_p};
-use crate::proc;
 use crate::sched::Sched;
 use crate::sync::{Arc, Mutex, Ordering, lock};
 
@@ -126,7 +126,7 @@ pub(crate) fn execute(m: &M, gp: ReadyG) {
         if had_turn {
             gp.header().park.set_turn(false);
         }
-        let again = proc::poll_once(m, gp, false);
+        let again = execute::poll_once(m, gp, false);
         at = next(m, had_turn, again);
     }
     m.shared.goid.store(0, Ordering::Release); // ord: as in execute
@@ -212,7 +212,7 @@ pub(crate) fn flush(sched: &Arc<Sched>) {
 
 /// Lists a task that may have no other trace while it is queued.
 fn list(m: &M, gp: &ReadyG) {
-    proc::list(m, gp.as_ptr());
+    execute::list(m, gp.as_ptr());
 }
 
 /// Hands a task that holds up its P to an idle M, which polls it without one.

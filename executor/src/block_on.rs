@@ -12,11 +12,11 @@ use crate::g::{Extra, ReadyG};
 use crate::m::{self, Entered, M, accept_next};
 use crate::netpoll;
 use crate::probe;
-use crate::proc;
 use crate::ready;
 use crate::sched::Sched;
 use crate::sync::{Arc, Ordering, lock};
 use crate::syscall::block_in_place;
+use crate::{execute, proc};
 
 /// Runs `future` to its end on this thread and returns its output. A panic of
 /// the future goes on in the caller.
@@ -52,12 +52,7 @@ pub(crate) fn block_on<F: Future>(
 /// Inside a task of the same runtime: its M hands the P off first and serves the
 /// new root; the outer poll goes on afterwards, with a P or without.
 fn inside_a_poll<F: Future>(m: &M, future: F, location: &'static Location<'static>) -> F::Output {
-    let outer = (
-        m.curg.get(),
-        m.self_wake.get(),
-        m.yield_as.get(),
-        m.leaf.get(),
-    );
+    let outer = (m.curg.get(), m.yield_as.get(), m.leaf.get());
     let goid = m.shared.goid.load(Ordering::Relaxed); // ord: own word
     let syscalls = m.shared.syscalls.swap(0, Ordering::Relaxed); // ord: own word
     if !m.shared.fence.end_poll() {
@@ -70,9 +65,8 @@ fn inside_a_poll<F: Future>(m: &M, future: F, location: &'static Location<'stati
         m.shared.fence.lose();
     }
     m.curg.set(outer.0);
-    m.self_wake.set(outer.1);
-    m.yield_as.set(outer.2);
-    m.leaf.set(outer.3);
+    m.yield_as.set(outer.1);
+    m.leaf.set(outer.2);
     m.shared.goid.store(goid, Ordering::Relaxed); // ord: for people
     m.shared.syscalls.store(syscalls, Ordering::Relaxed); // ord: own word
     m.shared.fence.begin_poll();
@@ -122,7 +116,7 @@ fn serve(m: &M, first: Option<ReadyG>, done: impl Fn() -> bool) {
         if let Some(gp) = gp {
             if m.p().is_some() || m.try_acquire_idle() {
                 m.now.set(0);
-                proc::execute(m, gp, false);
+                execute::execute(m, gp, false);
             } else {
                 wait_in_queue(m, gp);
             }

@@ -17,7 +17,7 @@ use crate::handle::Handle;
 use crate::held;
 use crate::m::{self, M, YieldAs};
 use crate::preempt;
-use crate::probe::{self, Leaf, WaitReason};
+use crate::probe::{self, Extras, Leaf, WaitReason};
 use crate::stacks;
 
 /// The preemption check. Pending: the task was asked to give way and is already
@@ -53,7 +53,7 @@ pub fn unpark(reason: WaitReason, target: u64) {
     m::with_current(|m| {
         if let Some(m) = m {
             let leaf = m.leaf.get();
-            if leaf.reason == reason && held::is_same(leaf.target, target) {
+            if leaf.extras.reason() == reason && held::is_same(leaf.target, target) {
                 m.leaf.set(Leaf::NONE);
             }
         }
@@ -67,16 +67,15 @@ pub(crate) fn park_on(reason: WaitReason, location: &'static Location<'static>, 
         if let Some(m) = m {
             m.progress.leaf_waits();
             if probe::ON {
+                let stack = if probe::wants_stacks() {
+                    stacks::capture(m.poll_frame.get())
+                } else {
+                    0
+                };
                 m.leaf.set(Leaf {
-                    reason,
                     location: Some(location),
                     target,
-                    labels: Some(m.labels()),
-                    stack: if stacks::wanted() {
-                        stacks::capture(m.poll_frame.get())
-                    } else {
-                        0
-                    },
+                    extras: Extras::new(reason, m.labels(), stack),
                 });
             }
         }
@@ -94,8 +93,10 @@ pub fn wait_labels(labels: u16) {
     m::with_current(|m| {
         if let Some(m) = m {
             let mut leaf = m.leaf.get();
-            leaf.labels.get_or_insert(labels);
-            m.leaf.set(leaf);
+            if leaf.extras.labels().is_none() {
+                leaf.extras = leaf.extras.with_labels(labels);
+                m.leaf.set(leaf);
+            }
         }
     });
 }

@@ -37,6 +37,8 @@ pub mod cycle;
 mod deadlock;
 #[cfg(not(loom))]
 mod enter;
+#[cfg(not(loom))]
+mod execute;
 mod fence;
 #[cfg(not(loom))]
 mod fork;

@@ -136,7 +136,6 @@ pub(crate) struct M {
     pub(crate) spinning: Cell<bool>,
     pub(crate) rand: Rand,
     pub(crate) curg: Cell<*const Header>,
-    pub(crate) self_wake: Cell<bool>,
     pub(crate) yield_as: Cell<YieldAs>,
     /// Whether the running task's wakes go to the tail (leaf.rs, `waking_last`).
     pub(crate) wakes_last: Cell<bool>,
@@ -204,7 +203,9 @@ pub(crate) fn with_current<R>(f: impl FnOnce(Option<&M>) -> R) -> R {
 pub(crate) fn note_self_wake(task: NonNull<Header>) -> bool {
     with_current(|m| match m {
         Some(m) if ptr::eq(m.curg.get(), task.as_ptr()) => {
-            m.self_wake.set(true);
+            if m.yield_as.get() == YieldAs::No {
+                m.yield_as.set(YieldAs::Goyield);
+            }
             true
         }
         _ => false,
@@ -249,7 +250,6 @@ impl M {
             spinning: Cell::new(false),
             rand,
             curg: Cell::new(ptr::null()),
-            self_wake: Cell::new(false),
             yield_as: Cell::new(YieldAs::No),
             wakes_last: Cell::new(false),
             leaf: Cell::new(Leaf::NONE),
@@ -290,12 +290,13 @@ impl M {
     /// From anywhere: uses the P, if this M still has it. No code of the user's in `f`!
     #[inline]
     pub(crate) fn with_p<R>(&self, f: impl FnOnce(Option<&P>) -> R) -> R {
-        if self.shared.fence.in_runtime() {
-            return f(self.p());
-        }
-        let owned = self.shared.fence.enter();
+        let fence = &self.shared.fence;
+        let within = fence.in_runtime();
+        let owned = within || fence.enter();
         let result = f(if owned { self.p() } else { None });
-        self.shared.fence.leave();
+        if !within {
+            fence.leave();
+        }
         result
     }
 

@@ -37,8 +37,8 @@ pub(crate) fn poison(mp: &MShared) {
 
 /// The M begins a poll with a clean guard (R-SCHED-4).
 #[inline]
-pub(crate) fn arm(m: &M) {
-    m.shared.stackguard0.store(m.stack_floor, Ordering::Relaxed); // ord: own word; a poison that is lost comes again
+pub(crate) fn arm(m: &M, shared: &MShared) {
+    shared.stackguard0.store(m.stack_floor, Ordering::Relaxed); // ord: own word; a poison that is lost comes again
 }
 
 /// Keeps a task that is asked in every poll from standing still. Go's goroutine

@@ -11,11 +11,12 @@ use std::ptr;
 
 use crate::g::Header;
 use crate::g::prof::Prof;
-use crate::sync::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use crate::stacks;
+use crate::sync::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 pub(crate) use self::hooks::{
-    Buffers, ON, Taking, abandon, before_change, before_loss, before_park, clear, close, drain,
-    is_quiet, newborn, open, publish,
+    Buffers, ON, Taking, abandon, before_change, before_loss, before_park, begin_poll, clear,
+    close, drain, is_quiet, newborn, open, publish, want_stacks, wants_stacks,
 };
 pub use self::record::{Status, TaskInfo};
 
@@ -116,30 +117,34 @@ pub(crate) struct ParkRecord {
     /// The task that spawned this one: fixed.
     parent_low: u32,
     parent_high: u16,
-    /// The interned set of labels that whoever parks or spawns has just now,
-    /// inherited by children (R-G-5); 0: none. A poll begins with the task's own.
-    labels: AtomicU16,
-    reason: AtomicU8,
-    /// How its last poll went: bits below.
-    manner: AtomicU8,
+    mark: AtomicU32,
 }
 
+// The parts of `mark`, which whoever has the right to run the task writes, and reads
+// as one.
+
+/// The interned set of labels that whoever parks or spawns has just now, inherited by
+/// children (R-G-5); 0: none. A poll begins with the task's own.
+const LABELS: u32 = 0xffff;
+/// A [`WaitReason`], from this bit on.
+const REASON: u32 = 16;
+// How its last poll went, and what was found before the next:
 /// The last poll held up a P: the task is polled without one.
-const HOLDS_UP: u8 = 1;
+const HOLDS_UP: u32 = 1 << 24;
 /// The last poll gave way at a check.
-const GAVE_WAY: u8 = 2;
+const GAVE_WAY: u32 = 1 << 25;
 /// A poll without a P computed for long and never slept.
-const COMPUTES: u8 = 4;
+const COMPUTES: u32 = 1 << 26;
 /// The stack of its last wait is noted (`stacks.rs`).
-const HAS_STACK: u8 = 64;
+const HAS_STACK: u32 = 1 << 30;
 /// It has a turn to compute (`aside.rs`); whoever polls it takes this mark.
-const TURN: u8 = 8;
+const TURN: u32 = 1 << 27;
 /// It was never polled.
-const NEW: u8 = 16;
+const NEW: u32 = 1 << 28;
 /// Its first poll gets no P because of what its siblings did (`suspects.rs`).
-const SUSPECT: u8 = 32;
+const SUSPECT: u32 = 1 << 29;
 /// It is runnable, and `since_ms` is a stamp of `latency.rs` meanwhile.
-const STAMPED: u8 = 128;
+const STAMPED: u32 = 1 << 31;
 
 impl ParkRecord {
     pub(crate) fn new(parent: u64) -> ParkRecord {
@@ -151,27 +156,53 @@ impl ParkRecord {
             parent_high: (parent >> 32) as u16,
             location: AtomicPtr::new(ptr::null_mut()),
             since_ms: AtomicU32::new(0),
-            reason: AtomicU8::new(WaitReason::Foreign as u8),
-            labels: AtomicU16::new(0),
-            manner: AtomicU8::new(NEW),
+            mark: AtomicU32::new(NEW),
         }
     }
 
+    /// The task is about to wait. False: that is not all, and [`ParkRecord::settle`]
+    /// is to follow.
     #[inline]
-    pub(crate) fn write(&self, leaf: Leaf, since_ms: u32) {
+    #[must_use]
+    pub(crate) fn write(&self, leaf: Leaf, since_ms: u32) -> bool {
         if !ON {
-            return;
+            return true;
         }
         let location = leaf.location.map_or(ptr::null(), ptr::from_ref).cast_mut();
         self.location.store(location, Ordering::Relaxed); // ord: published by edge 3
         self.target_low.store(leaf.target as u32, Ordering::Relaxed); // ord: as above
         let high = (leaf.target >> 32) as u16;
         self.target_high.store(high, Ordering::Relaxed); // ord: as above
-        self.reason.store(leaf.reason as u8, Ordering::Relaxed); // ord: as above
-        if let Some(labels) = leaf.labels {
+        self.since_ms.store(since_ms, Ordering::Relaxed); // ord: as above
+        let mark = self.mark();
+        self.set_mark((mark & !(0xff << REASON)) | leaf.extras.reason_bits());
+        leaf.extras.are_none() && mark & (LABELS | HAS_STACK) == 0
+    }
+
+    /// What few tasks have: labels other than none, and a stack.
+    #[cold]
+    pub(crate) fn settle(&self, header: &Header, extras: Extras) {
+        if let Some(labels) = extras.labels() {
             self.set_labels(labels);
         }
-        self.since_ms.store(since_ms, Ordering::Relaxed); // ord: as above
+        if extras.stack() != 0 || self.has_stack() {
+            stacks::keep(header, extras.stack());
+        }
+    }
+
+    fn mark(&self) -> u32 {
+        self.mark.load(Ordering::Relaxed) // ord: the right to run the task carries it; others are people
+    }
+
+    fn set_mark(&self, mark: u32) {
+        self.mark.store(mark, Ordering::Relaxed); // ord: edges 1 to 4 carry it to the next M
+    }
+
+    /// Whether the poll that begins is as most are. If not: its labels are to be set,
+    /// it is timed, or its last one gave way.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.mark() & (LABELS | STAMPED | GAVE_WAY) == 0
     }
 
     pub(crate) fn target(&self) -> u64 {
@@ -185,17 +216,17 @@ impl ParkRecord {
     }
 
     pub(crate) fn labels(&self) -> u16 {
-        self.labels.load(Ordering::Relaxed) // ord: for people
+        (self.mark() & LABELS) as u16
     }
 
     pub(crate) fn set_labels(&self, labels: u16) {
-        self.labels.store(labels, Ordering::Relaxed); // ord: for people
+        self.set_mark((self.mark() & !LABELS) | u32::from(labels));
     }
 
     /// Whether the next poll may be one without a P.
     #[inline]
     pub(crate) fn is_marked(&self) -> bool {
-        self.manner.load(Ordering::Relaxed) & (HOLDS_UP | NEW) != 0 // ord: written by whoever polls it
+        self.mark() & (HOLDS_UP | NEW) != 0
     }
 
     /// True once, before the first poll.
@@ -211,17 +242,21 @@ impl ParkRecord {
         self.take(SUSPECT)
     }
 
-    fn take(&self, bit: u8) -> bool {
-        let had = self.manner.load(Ordering::Relaxed) & bit != 0; // ord: as in set_manner
+    fn take(&self, bit: u32) -> bool {
+        let had = self.has(bit);
         if had {
             self.set_manner(bit, false);
         }
         had
     }
 
+    fn has(&self, bit: u32) -> bool {
+        self.mark() & bit != 0
+    }
+
     #[inline]
     pub(crate) fn holds_up(&self) -> bool {
-        self.manner.load(Ordering::Relaxed) & HOLDS_UP != 0 // ord: as above
+        self.has(HOLDS_UP)
     }
 
     pub(crate) fn set_holds_up(&self, holds_up: bool) {
@@ -230,7 +265,7 @@ impl ParkRecord {
 
     #[inline]
     pub(crate) fn gave_way(&self) -> bool {
-        self.manner.load(Ordering::Relaxed) & GAVE_WAY != 0 // ord: as above
+        self.has(GAVE_WAY)
     }
 
     pub(crate) fn set_gave_way(&self, gave_way: bool) {
@@ -239,7 +274,7 @@ impl ParkRecord {
 
     #[inline]
     pub(crate) fn computes(&self) -> bool {
-        self.manner.load(Ordering::Relaxed) & COMPUTES != 0 // ord: as above
+        self.has(COMPUTES)
     }
 
     pub(crate) fn set_computes(&self, computes: bool) {
@@ -247,7 +282,7 @@ impl ParkRecord {
     }
 
     pub(crate) fn has_turn(&self) -> bool {
-        self.manner.load(Ordering::Relaxed) & TURN != 0 // ord: as above
+        self.has(TURN)
     }
 
     pub(crate) fn set_turn(&self, turn: bool) {
@@ -256,21 +291,20 @@ impl ParkRecord {
 
     #[inline]
     pub(crate) fn has_stack(&self) -> bool {
-        self.manner.load(Ordering::Relaxed) & HAS_STACK != 0 // ord: as above
+        self.has(HAS_STACK)
     }
 
     pub(crate) fn set_has_stack(&self, has: bool) {
         self.set_manner(HAS_STACK, has);
     }
 
-    fn set_manner(&self, bit: u8, on: bool) {
-        let manner = self.manner.load(Ordering::Relaxed); // ord: whoever has the right to run it is the one writer
-        let manner = if on { manner | bit } else { manner & !bit };
-        self.manner.store(manner, Ordering::Relaxed); // ord: edges 1 to 4 carry it to the next M
+    fn set_manner(&self, bit: u32, on: bool) {
+        let mark = self.mark();
+        self.set_mark(if on { mark | bit } else { mark & !bit });
     }
 
     pub(crate) fn reason(&self) -> WaitReason {
-        WaitReason::from_u8(self.reason.load(Ordering::Relaxed)) // ord: for people
+        WaitReason::from_u8((self.mark() >> REASON) as u8)
     }
 
     pub(crate) fn stamp(&self, at: u32) {
@@ -296,23 +330,62 @@ impl ParkRecord {
 /// The leaf that made the present poll wait; kept by the M until it parks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Leaf {
-    pub(crate) reason: WaitReason,
     pub(crate) location: Option<&'static Location<'static>>,
     pub(crate) target: u64,
-    /// The labels that it was called with; none: those of the task itself.
-    pub(crate) labels: Option<u16>,
-    /// The number of the stack that it was called on; 0: not noted.
-    pub(crate) stack: u32,
+    pub(crate) extras: Extras,
 }
 
 impl Leaf {
     pub(crate) const NONE: Leaf = Leaf {
-        reason: WaitReason::Foreign,
         location: None,
         target: 0,
-        labels: None,
-        stack: 0,
+        extras: Extras(0),
     };
+}
+
+/// The smaller things that a leaf tells, in one word.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extras(u64);
+
+impl Extras {
+    /// Beside the labels: they are told.
+    const LABELLED: u64 = 1 << 24;
+    /// From this bit on, the number of the stack.
+    const STACK: u32 = 32;
+
+    /// A wait under the set `labels`, on the stack of that number; 0: not noted.
+    #[inline]
+    pub(crate) fn new(reason: WaitReason, labels: u16, stack: u32) -> Extras {
+        let stack = u64::from(stack) << Extras::STACK;
+        Extras(stack | (reason as u64) << REASON).with_labels(labels)
+    }
+
+    pub(crate) fn with_labels(self, labels: u16) -> Extras {
+        Extras(self.0 & !u64::from(LABELS) | u64::from(labels) | Extras::LABELLED)
+    }
+
+    /// The labels that the leaf was called with; None: those of the task itself.
+    pub(crate) fn labels(self) -> Option<u16> {
+        (self.0 & Extras::LABELLED != 0).then_some((self.0 & u64::from(LABELS)) as u16)
+    }
+
+    pub(crate) fn reason(self) -> WaitReason {
+        WaitReason::from_u8((self.0 >> REASON) as u8)
+    }
+
+    /// The number of the stack that it was called on; 0: not noted.
+    pub(crate) fn stack(self) -> u32 {
+        (self.0 >> Extras::STACK) as u32
+    }
+
+    fn reason_bits(self) -> u32 {
+        self.0 as u32 & 0xff << REASON
+    }
+
+    /// No labels and no stack.
+    fn are_none(self) -> bool {
+        self.0 & (u64::from(LABELS) | u64::from(u32::MAX) << Extras::STACK) == 0
+    }
 }
 
 /// Panics of user code that ended in the runtime: in drops and in wakers.

@@ -18,6 +18,7 @@ use crate::latency::sample;
 use crate::m::{self, M, start_m, wake_p};
 use crate::p::P;
 use crate::probe;
+use crate::runq::Overflow;
 use crate::sched::Sched;
 use crate::sync::{Arc, lock};
 
@@ -119,16 +120,21 @@ fn send_to_inbox(sched: &Sched, gp: ReadyG, here: Option<u32>) -> Option<ReadyG>
 /// it. A task that is alone in `runnext` needs nobody: this P runs it next, and
 /// waking a thread costs as much as some hundred polls. If the present poll goes
 /// on for long, sysmon sees to it.
+#[inline]
 pub(crate) fn runqput(sched: &Sched, pp: &P, gp: ReadyG, next: bool) -> bool {
     match pp.runq.put(gp, next) {
         Ok(lone) => !lone || sched.go117(),
         Err(overflow) => {
-            sched
-                .injector
-                .push_all(overflow.items.into_iter().flatten());
+            push_overflow(sched, overflow);
             true
         }
     }
+}
+
+#[cold]
+fn push_overflow(sched: &Sched, overflow: Box<Overflow<ReadyG>>) {
+    let items = overflow.items.into_iter().flatten();
+    sched.injector.push_all(items);
 }
 
 /// Queues a batch that the netpoller or a stop gave (R-SPIN-9): spread over the

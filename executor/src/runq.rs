@@ -120,31 +120,36 @@ impl<T: Item> RunQueue<T> {
     /// The ring was full: the caller owns the overflow and must queue it
     /// globally.
     #[must_use = "an overflow holds runnable tasks"]
+    #[inline]
     pub(crate) fn put(&self, item: T, next: bool) -> Result<bool, Box<Overflow<T>>> {
         let raw = item.into_raw();
+        // Only the owner makes `runnext` non-null, so null read here stays null
+        // and a plain store will do.
+        if next && self.runnext.load(Ordering::Relaxed).is_null() {
+            // ord: publishes the item behind `raw` to the thief that takes runnext;
+            // pairs with take_runnext; model runnext_once
+            self.runnext.store(raw, Ordering::Release);
+            return Ok(self.ring_is_empty());
+        }
+        self.put_behind(raw, next)
+    }
+
+    #[inline(never)]
+    fn put_behind(&self, raw: *mut (), next: bool) -> Result<bool, Box<Overflow<T>>> {
         if !next {
             return self.put_raw(raw).map(|()| false);
         }
-        // Only the owner makes `runnext` non-null, so null read here stays null
-        // and a plain store would do; a thief may take a non-null one at any
-        // moment, hence the swap.
-        // ord: publishes the item behind `raw` to the thief that takes runnext;
-        // pairs with take_runnext; model runnext_once
-        let old = if self.runnext.load(Ordering::Relaxed).is_null() {
-            self.runnext.store(raw, Ordering::Release);
-            ptr::null_mut()
-        } else if mutant::is(Mutant::KickByLoadAndStore) {
+        let old = if mutant::is(Mutant::KickByLoadAndStore) {
             let old = self.runnext.load(Ordering::Acquire); // ord: a mutant
             self.runnext.store(raw, Ordering::Release); // ord: a mutant
             old
         } else {
-            // ord: as above; model runnext_once
+            // A thief may take it at any moment.
+            // ord: as in put, and sees the former item; model runnext_once
             self.runnext.swap(raw, Ordering::AcqRel)
         };
         if old.is_null() {
-            // ord: a stale head only makes the queue look longer
-            let lone = self.head.load(Ordering::Relaxed) == self.tail.load(Ordering::Relaxed);
-            return Ok(lone);
+            return Ok(self.ring_is_empty());
         }
         self.put_raw(old).map(|()| false)
     }
@@ -263,12 +268,13 @@ impl<T: Item> RunQueue<T> {
             return None;
         }
         // ord: sees the item's publication; pairs with put; model runnext_once
-        self.runnext
+        let taken = self
+            .runnext
             .compare_exchange(raw, ptr::null_mut(), Ordering::AcqRel, Ordering::Relaxed)
-            .ok()
-            // SAFETY: the exchange made this thread the only owner. A pointer
-            // that was taken, freed and put again in between is the new item.
-            .map(|raw| unsafe { T::from_raw(raw) })
+            .is_ok();
+        // SAFETY: the exchange made this thread the only owner. A pointer
+        // that was taken, freed and put again in between is the new item.
+        taken.then(|| unsafe { T::from_raw(raw) })
     }
 
     /// A thief: moves half of this queue, rounded up, to the ring of `mine` and
@@ -366,7 +372,6 @@ impl<T: Item> RunQueue<T> {
     }
 
     /// Whether the ring is empty, a hint.
-    #[cfg(not(loom))]
     pub(crate) fn ring_is_empty(&self) -> bool {
         let head = self.head.load(Ordering::Relaxed); // ord: hint
         head == self.tail.load(Ordering::Relaxed) // ord: hint

@@ -10,7 +10,7 @@ use crate::handle::Handle;
 use crate::sched::{CLOSING, EXITING, OPEN, Sched};
 use crate::sync::{Arc, Ordering};
 use crate::syscall::block_in_place;
-use crate::{aside, block_on, fence, m, proc, ready};
+use crate::{aside, block_on, execute, fence, m, proc, ready};
 
 /// A running scheduler. Dropping it cancels its tasks and waits for its threads;
 /// inside one of its own tasks the end goes on in the background.
@@ -145,7 +145,7 @@ pub(crate) fn close(sched: &Arc<Sched>) {
 fn abort_all(sched: &Arc<Sched>) {
     let mut woken: Vec<TaskRef> = Vec::new();
     sched.registry.for_each(|header, reference| {
-        if proc::ends_with_it(sched, header) {
+        if execute::ends_with_it(sched, header) {
             woken.push(reference());
         }
     });

@@ -39,49 +39,28 @@ use std::ptr;
 
 use crate::fork::Process;
 use crate::g::Header;
-use crate::m::M;
 use crate::polltick::Seen;
-use crate::sync::{Arc, AtomicU32, Mutex, MutexGuard, Ordering, lock};
+use crate::probe;
+use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, lock};
 
-/// What diagnostics are on, a bit each. One load answers for all of them.
-static FLAGS: AtomicU32 = AtomicU32::new(0);
-
-/// Leaves note the stack on which they wait.
-const PARK_STACK: u32 = 1;
-/// Dumps do not ask for the stacks of long polls.
-const NO_POLL_STACK: u32 = 2;
-
-/// Whether leaves are to note their stacks.
-#[inline]
-pub(crate) fn wanted() -> bool {
-    FLAGS.load(Ordering::Relaxed) & PARK_STACK != 0 // ord: a wish, to be seen some time soon
-}
+/// Whether dumps do not ask for the stacks of long polls.
+static NO_POLL_STACKS: AtomicBool = AtomicBool::new(false);
 
 /// Switches the stacks of waiting tasks on or off, in the whole process: from now
 /// on, for tasks that begin to wait. Returns whether they were on.
 pub fn set_park_stacks(on: bool) -> bool {
-    let before = if on {
-        FLAGS.fetch_or(PARK_STACK, Ordering::Relaxed) // ord: as above
-    } else {
-        FLAGS.fetch_and(!PARK_STACK, Ordering::Relaxed) // ord: as above
-    };
-    before & PARK_STACK != 0
+    probe::want_stacks(on)
 }
 
 /// Whether the stacks of waiting tasks are on.
 pub fn park_stacks() -> bool {
-    wanted()
+    probe::wants_stacks()
 }
 
 /// Whether dumps ask for the stacks of polls that go on and on: they do unless this
 /// is called, in a program with frame pointers. Returns whether they did.
 pub fn set_poll_stacks(on: bool) -> bool {
-    let before = if on {
-        FLAGS.fetch_and(!NO_POLL_STACK, Ordering::Relaxed) // ord: as above
-    } else {
-        FLAGS.fetch_or(NO_POLL_STACK, Ordering::Relaxed) // ord: as above
-    };
-    before & NO_POLL_STACK == 0
+    !NO_POLL_STACKS.swap(!on, Ordering::Relaxed) // ord: a wish, to be seen some time soon
 }
 
 /// The stack of a poll that has lasted for long.
@@ -170,14 +149,6 @@ fn notes(task: usize) -> MutexGuard<'static, OfTasks> {
 
 fn stacks() -> MutexGuard<'static, Stacks> {
     lock(&Process::here().stacks.stacks)
-}
-
-/// A poll begins; its caller has a variable at `frame`.
-#[inline]
-pub(crate) fn begin(m: &M, frame: *const u8) {
-    if wanted() {
-        m.poll_frame.set(frame.addr());
-    }
 }
 
 /// Notes the stack of the wait that begins, or forgets that of the one before: by

@@ -7,8 +7,7 @@ mod imp {
     #[cfg(not(target_os = "linux"))]
     pub(crate) use std::sync::Condvar;
     pub(crate) use std::sync::atomic::{
-        AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
-        Ordering,
+        AtomicBool, AtomicI32, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
     };
     pub(crate) use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 

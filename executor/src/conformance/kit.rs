@@ -18,11 +18,11 @@ use crate::idle::Counts;
 use crate::m::{self, Entered, M, MShared};
 use crate::p::P;
 use crate::panics::PanicPolicy;
-use crate::proc;
 use crate::ready;
 use crate::runq::Item;
 use crate::sched::{Config, Hooks, Rules, Sched};
 use crate::sync::{Arc, Mutex, Ordering, lock};
+use crate::{execute, proc};
 
 /// Both rule sets.
 pub(super) const RULES: [Rules; 2] = [Rules::Go117, Rules::Default];
@@ -191,7 +191,7 @@ impl World {
     /// Runs a task on `m`, without a slice of its own; gives who ran.
     pub(super) fn execute(&self, m: &M, gp: ReadyG) -> Vec<u64> {
         let _entered = Entered::new(m);
-        proc::execute(m, gp, true);
+        execute::execute(m, gp, true);
         std::mem::take(&mut *lock(&self.ran))
     }
 
@@ -279,7 +279,7 @@ impl Drop for World {
             #[expect(unsafe_code, reason = "takes the pointer back")]
             // SAFETY: it came from into_ptr.
             let gp = unsafe { ReadyG::from_ptr(task) };
-            proc::execute(&m, gp, true);
+            execute::execute(&m, gp, true);
         }
     }
 }

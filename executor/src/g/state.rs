@@ -124,8 +124,31 @@ impl State {
         }
     }
 
+    /// The common case of an update, in one try.
+    #[inline]
+    fn turns(&self, word: u32, new: u32) -> bool {
+        // ord: as update; model task_state
+        self.0
+            .compare_exchange(word, new, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
     /// Edge 6 (R-G-8, R-G-9).
+    #[inline]
     pub(crate) fn wake(&self) -> OnWake {
+        let word = self.0.load(Ordering::Relaxed); // ord: the exchange validates it
+        if word & (STATUS | SCAN) == WAITING {
+            let woken = (word & !(STATUS | NOTIFIED)) | RUNNABLE;
+            if self.turns(word, woken) {
+                return OnWake::Enqueue;
+            }
+        }
+        self.wake_other()
+    }
+
+    /// A wake of one that does not plainly wait.
+    #[inline(never)]
+    fn wake_other(&self) -> OnWake {
         let now = self.load();
         if now.is_dead() {
             return OnWake::Done;
@@ -147,7 +170,18 @@ impl State {
     }
 
     /// Edge 2. The future belongs to the caller until edge 3, 4 or 5.
+    #[inline]
     pub(crate) fn begin_poll(&self) -> BeginPoll {
+        let word = self.0.load(Ordering::Relaxed); // ord: the exchange validates it
+        let running = (word & !(STATUS | NOTIFIED)) | RUNNING;
+        if word & (STATUS | SCAN | CANCELLED) == RUNNABLE && self.turns(word, running) {
+            return BeginPoll::Poll;
+        }
+        self.begin_other()
+    }
+
+    #[inline(never)]
+    fn begin_other(&self) -> BeginPoll {
         self.update(|word| {
             debug_assert_eq!(
                 word & STATUS,
@@ -169,7 +203,20 @@ impl State {
     }
 
     /// Edge 3, or 4 if a wake came during the poll.
+    #[inline]
     pub(crate) fn end_poll(&self) -> EndPoll {
+        let word = self.0.load(Ordering::Relaxed); // ord: the exchange validates it
+        if word & (STATUS | NOTIFIED | CANCELLED | PREEMPT_STOP) == RUNNING
+            && !mutant::is(Mutant::PollEndByLoadAndStore)
+            && self.turns(word, (word & !STATUS) | WAITING)
+        {
+            return EndPoll::Parked;
+        }
+        self.end_other()
+    }
+
+    #[inline(never)]
+    fn end_other(&self) -> EndPoll {
         if mutant::is(Mutant::PollEndByLoadAndStore) && !self.load().must_go_on() {
             self.0
                 .store((self.load().0 & !STATUS) | WAITING, Ordering::Release); // ord: a mutant

@@ -2,7 +2,7 @@
 //! and the M record together is one cut, and of one wait each.
 //!
 //! The M polls `giver` at the epoch, without a P: nothing has stopped it. What
-//! `proc.rs`, `waker.rs`, `probe/hooks.rs` and `snapshot.rs` do is told again here,
+//! `execute.rs`, `waker.rs`, `probe/hooks.rs` and `snapshot.rs` do is told again here,
 //! in their order, over the product's words.
 
 use std::sync::Arc;

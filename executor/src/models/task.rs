@@ -1,5 +1,5 @@
 //! A task as the models see it: the product's [`State`] and [`Refs`] around loom
-//! cells for its memory, its future and its join waker. What `proc.rs`, `cell.rs`,
+//! cells for its memory, its future and its join waker. What `execute.rs`, `cell.rs`,
 //! `waker.rs` and `join.rs` do with them is told again here, in their order.
 
 #![expect(unsafe_code, reason = "opens loom's cells")]

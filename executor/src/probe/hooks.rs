@@ -17,6 +17,7 @@ use crate::m::M;
 use crate::sched::Sched;
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
 
+use super::Extras;
 use super::record::TaskInfo;
 
 /// Whether the scheduler has its probes.
@@ -25,6 +26,9 @@ pub(crate) const ON: bool = !cfg!(gmp_no_probe);
 /// What is wanted: the epoch of the open snapshot in the upper bits; the lower six
 /// are for others. 0: nothing.
 static FLAGS: AtomicU32 = AtomicU32::new(0);
+
+/// Leaves note the stack on which they wait.
+const PARK_STACK: u32 = 1;
 
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "one load on every wake")]
@@ -36,9 +40,39 @@ fn flags() -> u32 {
     }
 }
 
-/// Whether no snapshot is open and nothing else is wanted.
+/// Whether no snapshot is open.
 pub(crate) fn is_quiet() -> bool {
-    flags() == 0
+    Epoch::of(flags()).is_none()
+}
+
+/// Whether leaves are to note their stacks.
+pub(crate) fn wants_stacks() -> bool {
+    flags() & PARK_STACK != 0
+}
+
+/// Switches that on or off; gives what it was.
+pub(crate) fn want_stacks(on: bool) -> bool {
+    let before = if on {
+        FLAGS.fetch_or(PARK_STACK, Ordering::Relaxed) // ord: a wish, to be seen some time soon
+    } else {
+        FLAGS.fetch_and(!PARK_STACK, Ordering::Relaxed) // ord: as above
+    };
+    before & PARK_STACK != 0
+}
+
+/// The poll of a task begins; its caller has a variable at `frame`.
+#[inline]
+pub(crate) fn begin_poll(m: &M, header: &Header, frame: *const u8) {
+    let flags = flags();
+    if flags != 0 {
+        begin(m, header, flags, frame);
+    }
+}
+
+#[cold]
+fn begin(m: &M, header: &Header, flags: u32, frame: *const u8) {
+    tag(header, flags);
+    m.poll_frame.set(frame.addr());
 }
 
 /// The snapshot word of a task that is born now.
@@ -65,9 +99,11 @@ fn tag(header: &Header, flags: u32) {
 
 /// Before `m` overwrites the task's park record, and its labels with these.
 #[inline]
-pub(crate) fn before_park(m: &M, header: &Header, labels: Option<u16>) {
+pub(crate) fn before_park(m: &M, header: &Header, extras: Extras) {
     if flags() != 0 {
-        let same = labels.is_none_or(|labels| labels == header.park.labels());
+        let same = extras
+            .labels()
+            .is_none_or(|labels| labels == header.park.labels());
         let claim = if same { Prof::before_park } else { Prof::claim };
         record(m, header, claim);
     }
@@ -85,6 +121,9 @@ type Claim = fn(&Prof, Epoch, &crate::g::state::State) -> Option<u32>;
 
 #[cold]
 fn record(m: &M, header: &Header, claim: Claim) {
+    if is_quiet() {
+        return;
+    }
     let buffers = buffers();
     let mut buffer = lock(&buffers[m.shared.id as usize % buffers.len()]);
     let Some(taking) = buffer.taking else { return };

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 
-use super::{DEEPEST, FLAGS, NO_POLL_STACK, Stack, follow, has_frame_pointers};
+use super::{DEEPEST, NO_POLL_STACKS, Stack, follow, has_frame_pointers};
 use crate::fork::Process;
 use crate::m::{self, MShared};
 use crate::sched::Sched;
@@ -44,7 +44,7 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// The poll in which the thread was when it answered, and its stack.
 pub(crate) fn of_long_polls(sched: &Sched) -> Vec<Stack> {
     // ord: a wish, to be seen some time soon
-    if FLAGS.load(Ordering::Relaxed) & NO_POLL_STACK != 0 || !has_frame_pointers() {
+    if NO_POLL_STACKS.load(Ordering::Relaxed) || !has_frame_pointers() {
         return Vec::new();
     }
     let now = sched.real_nanotime();

@@ -28,12 +28,12 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
-use gmp::hyper::{Listener, MakeService, Serve, Served};
+use gmp::hyper::{Executor, Io, Listener, MakeService, Serve, Served, Timer};
 use gmp::net::{TcpListener, TcpStream};
 use gmp::task::JoinHandle;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::client::conn::http1;
+use hyper::client::conn::{http1, http2};
 use hyper::service::Service;
 use hyper::{Request, Response, StatusCode};
 
@@ -121,6 +121,19 @@ async fn client(addr: SocketAddr) -> Client {
     (sender, gmp::spawn(connection.with_upgrades()))
 }
 
+/// As [`client`], of HTTP/2 with prior knowledge.
+async fn client_of_http2(
+    addr: SocketAddr,
+) -> (
+    http2::SendRequest<Full<Bytes>>,
+    JoinHandle<Result<(), hyper::Error>>,
+) {
+    let stream = TcpStream::connect(addr).await.unwrap();
+    let mut http = http2::Builder::new(Executor);
+    let (sender, connection) = http.timer(Timer).handshake(stream).await.unwrap();
+    (sender, gmp::spawn(connection))
+}
+
 async fn get_ok(sender: &mut http1::SendRequest<Full<Bytes>>, path: &str) {
     sender.ready().await.unwrap();
     let response = sender
@@ -142,6 +155,28 @@ async fn raw(addr: SocketAddr, bytes: &[u8]) -> String {
         answer.extend_from_slice(&buf[..n]);
     }
     String::from_utf8(answer).unwrap()
+}
+
+/// Gives back what comes over the connection that `request` takes over.
+fn give_back<B: Send + 'static>(request: Request<B>) {
+    gmp::spawn(async move {
+        let raw = Io::new(hyper::upgrade::on(request).await.unwrap());
+        let (read, mut write) = raw.split();
+        futures::io::copy(read, &mut write).await.unwrap();
+        write.close().await.unwrap();
+    });
+}
+
+/// Asks for such a connection.
+async fn take_over(sender: &mut http1::SendRequest<Full<Bytes>>) -> Io<hyper::upgrade::Upgraded> {
+    let mut asks = request("/", &Bytes::new());
+    asks.headers_mut()
+        .insert("connection", "upgrade".parse().unwrap());
+    asks.headers_mut()
+        .insert("upgrade", "echo".parse().unwrap());
+    let response = sender.send_request(asks).await.unwrap();
+    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+    Io::new(hyper::upgrade::on(response).await.unwrap())
 }
 
 type Never = Result<Response<Full<Bytes>>, Infallible>;

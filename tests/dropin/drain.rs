@@ -88,13 +88,7 @@ fn a_request_in_the_middle_of_its_body_is_answered() {
 fn http2_opens_no_more_streams_and_finishes_those_that_are_open() {
     on_each(async || {
         let (server, parts) = streaming().await;
-        let stream = TcpStream::connect(server.addr).await.unwrap();
-        let (mut sender, connection) = http2::Builder::new(Executor)
-            .timer(Timer)
-            .handshake(stream)
-            .await
-            .unwrap();
-        let connection = gmp::spawn(connection);
+        let (mut sender, connection) = client_of_http2(server.addr).await;
         let ask = |path| request(&format!("http://gmp.test{path}"), &Bytes::new());
         parts.unbounded_send(data("begun")).unwrap();
         let response = sender.send_request(ask("/one")).await.unwrap();
@@ -138,13 +132,7 @@ fn streams_that_are_given_up_leave_the_others_alone() {
             })
         })
         .await;
-        let stream = TcpStream::connect(server.addr).await.unwrap();
-        let (sender, connection) = http2::Builder::new(Executor)
-            .timer(Timer)
-            .handshake(stream)
-            .await
-            .unwrap();
-        let connection = gmp::spawn(connection);
+        let (sender, connection) = client_of_http2(server.addr).await;
         let ask = |path: String| request(&format!("http://gmp.test{path}"), &bodies()[1]);
         futures::stream::iter(0..40)
             .for_each_concurrent(None, |n| {

@@ -158,13 +158,7 @@ fn a_panic_in_a_handler_ends_its_connection_alone() {
 fn a_panic_in_a_handler_of_http2_ends_its_stream_alone() {
     on_each(async || {
         let server = start(|listener| serve(listener, |_| service_fn(panics_or_echoes))).await;
-        let stream = TcpStream::connect(server.addr).await.unwrap();
-        let (sender, connection) = http2::Builder::new(Executor)
-            .timer(Timer)
-            .handshake(stream)
-            .await
-            .unwrap();
-        let connection = gmp::spawn(connection);
+        let (sender, connection) = client_of_http2(server.addr).await;
         let asks: Vec<_> = (0..20)
             .map(|n| {
                 let mut sender = sender.clone();

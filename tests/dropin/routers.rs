@@ -14,7 +14,7 @@ use axum::routing::{any, get, post};
 use axum::{Extension, Json, Router};
 use futures::stream::{Stream, StreamExt};
 use gmp::axum::{ConnectInfo, keep_alive, serve};
-use gmp::hyper::{Connector, Executor, Io, Timer, UnixConnector};
+use gmp::hyper::{Connector, Executor, Timer, UnixConnector};
 use gmp::net::UnixListener;
 use gmp::net::unix::UCred;
 use gmp::time::interval;
@@ -267,12 +267,7 @@ fn a_request_in_flight_is_answered_before_the_end() {
 }
 
 async fn upgrade(request: Request) -> Response {
-    gmp::spawn(async move {
-        let raw = Io::new(hyper::upgrade::on(request).await.unwrap());
-        let (read, mut write) = raw.split();
-        futures::io::copy(read, &mut write).await.unwrap();
-        write.close().await.unwrap();
-    });
+    give_back(request);
     let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
     let response = response
         .header("connection", "upgrade")
@@ -285,13 +280,7 @@ fn a_handler_can_take_the_connection_over() {
     on_each(async || {
         let server = start(Router::new().route("/", any(upgrade))).await;
         let (mut sender, connection) = client(server.addr).await;
-        let mut asks = request("/", &Bytes::new());
-        asks.headers_mut()
-            .insert("connection", "upgrade".parse().unwrap());
-        asks.headers_mut()
-            .insert("upgrade", "echo".parse().unwrap());
-        let response = sender.send_request(asks).await.unwrap();
-        let mut raw = Io::new(hyper::upgrade::on(response).await.unwrap());
+        let mut raw = take_over(&mut sender).await;
         raw.write_all(b"raw bytes").await.unwrap();
         raw.close().await.unwrap();
         let mut echoed = String::new();

@@ -13,10 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll};
 
-use gmp::hyper::{Executor, IncomingStream, Io, Timer, serve};
+use gmp::hyper::{IncomingStream, serve};
 use gmp::net::{UnixListener, UnixStream};
 use hyper::body::Body;
-use hyper::client::conn::http2;
 use hyper::service::service_fn;
 
 use super::*;
@@ -79,13 +78,7 @@ fn pipelined_requests_are_answered_in_order() {
 fn http2_with_prior_knowledge_shares_the_port() {
     on_each(async || {
         let server = start(|listener| serve(listener, |_| service_fn(echo))).await;
-        let stream = TcpStream::connect(server.addr).await.unwrap();
-        let (sender, connection) = http2::Builder::new(Executor)
-            .timer(Timer)
-            .handshake(stream)
-            .await
-            .unwrap();
-        let connection = gmp::spawn(connection);
+        let (sender, connection) = client_of_http2(server.addr).await;
         let requests: Vec<_> = (0..30)
             .map(|round| {
                 let mut sender = sender.clone();
@@ -110,12 +103,7 @@ fn http2_with_prior_knowledge_shares_the_port() {
 }
 
 async fn upgrade(request: Request<Incoming>) -> Never {
-    gmp::spawn(async move {
-        let raw = Io::new(hyper::upgrade::on(request).await.unwrap());
-        let (read, mut write) = raw.split();
-        futures::io::copy(read, &mut write).await.unwrap();
-        write.close().await.unwrap();
-    });
+    give_back(request);
     let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
     let response = response
         .header("connection", "upgrade")
@@ -128,14 +116,7 @@ fn an_upgraded_connection_outlives_the_server() {
     on_each(async || {
         let server = start(|listener| serve(listener, |_| service_fn(upgrade))).await;
         let (mut sender, connection) = client(server.addr).await;
-        let mut asks = request("/", &Bytes::new());
-        asks.headers_mut()
-            .insert("connection", "upgrade".parse().unwrap());
-        asks.headers_mut()
-            .insert("upgrade", "echo".parse().unwrap());
-        let response = sender.send_request(asks).await.unwrap();
-        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
-        let mut raw = Io::new(hyper::upgrade::on(response).await.unwrap());
+        let mut raw = take_over(&mut sender).await;
         assert_eq!(server.stop().await.left, 0);
         raw.write_all(b"raw bytes").await.unwrap();
         raw.close().await.unwrap();

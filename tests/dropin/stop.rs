@@ -77,13 +77,7 @@ fn a_request_in_flight_is_answered_and_new_connections_are_refused() {
 fn http2_streams_in_flight_are_answered() {
     on_each(async || {
         let gate = gate().await;
-        let stream = TcpStream::connect(gate.server.addr).await.unwrap();
-        let (mut sender, connection) = http2::Builder::new(Executor)
-            .timer(Timer)
-            .handshake(stream)
-            .await
-            .unwrap();
-        let connection = gmp::spawn(connection);
+        let (mut sender, connection) = client_of_http2(gate.server.addr).await;
         let response = gmp::spawn(async move {
             let request = request("http://gmp.test/", &Bytes::from_static(b"late"));
             sender.send_request(request).await.unwrap()

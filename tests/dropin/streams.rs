@@ -11,8 +11,8 @@ use gmp::hyper::Executor;
 use gmp::net::UnixStream;
 use gmp::runtime::Builder;
 use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::server;
 use hyper::service::service_fn;
-use hyper::{client, server};
 
 use super::*;
 
@@ -80,9 +80,7 @@ fn answers_that_are_ready_together_leave_together() {
         let serving = gmp::spawn(
             server::conn::http2::Builder::new(Executor).serve_connection(io, service_fn(echo)),
         );
-        let (sender, connection) = client::conn::http2::handshake(Executor, near)
-            .await
-            .unwrap();
+        let (sender, connection) = http2::handshake(Executor, near).await.unwrap();
         let connection = gmp::spawn(connection);
         let ask = async |path: String| {
             let request = Request::get(path).body(Full::<Bytes>::default()).unwrap();

@@ -458,20 +458,39 @@ fn a_deadline_follows_virtual_time() {
     });
 }
 
+/// The timers that are armed, and some that were stopped: those are swept when they
+/// are more than a quarter.
+fn timers() -> usize {
+    let metrics = Handle::current().metrics();
+    metrics.procs.iter().map(|p| p.timers).sum()
+}
+
 /// An armed deadline holds neither the stream nor its descriptor.
 #[test]
 fn dropped_streams_leave_no_timers() {
     on_each(async || {
-        let timers = || {
-            let metrics = Handle::current().metrics();
-            metrics.procs.iter().map(|p| p.timers).sum::<usize>()
-        };
         for _ in 0..2_000 {
             let (near, _far) = UnixStream::pair().unwrap();
             near.set_deadline(after(Duration::from_secs(3600)));
             near.set_deadline(after(Duration::from_secs(1800)));
         }
-        // Entries of stopped timers are swept when they are more than a quarter.
         assert!(timers() < 200, "{} timers are left", timers());
+    });
+}
+
+/// A deadline that was taken away, or moved to the past, has no timer any more.
+#[test]
+fn deadlines_that_are_over_leave_no_timers() {
+    on_each(async || {
+        for over in [None, past()] {
+            let mut kept = Vec::new();
+            for _ in 0..200 {
+                let (near, _far) = UnixStream::pair().unwrap();
+                near.set_deadline(after(Duration::from_secs(3600)));
+                near.set_deadline(over);
+                kept.push(near);
+            }
+            assert!(timers() < 200, "{} timers are left: {over:?}", timers());
+        }
     });
 }

@@ -4,7 +4,8 @@
 use std::pin::Pin;
 use std::task::Poll;
 
-use gmp::chan::{self, Permit, SendError, TryRecvError, TrySendError};
+use gmp::chan::{self, Permit, SendError, Sender, TryRecvError, TrySendError};
+use gmp::runtime::Runtime;
 
 use crate::dice::Dice;
 use crate::hand::{Woken, poll, poll_with};
@@ -17,6 +18,30 @@ pub(crate) fn ready<T>(step: Poll<T>) -> T {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("it waits"),
     }
+}
+
+/// The sum of what eight producers send into a channel with this much room.
+pub(crate) fn sum_of_eight<P>(
+    rt: &Runtime,
+    room: usize,
+    produce: impl Fn(usize, Sender<u64>) -> P,
+) -> u64
+where
+    P: Future<Output = ()> + Send + 'static,
+{
+    rt.block_on(async {
+        let (tx, rx) = chan::bounded(room);
+        let producers: Vec<_> = (0..8).map(|p| gmp::spawn(produce(p, tx.clone()))).collect();
+        drop(tx);
+        let mut sum = 0;
+        while let Ok(n) = rx.recv().await {
+            sum += n;
+        }
+        for done in producers {
+            done.await.expect("no panic");
+        }
+        sum
+    })
 }
 
 #[test]
@@ -240,30 +265,14 @@ fn random_steps_keep_the_books() {
 #[test]
 fn producers_with_permits_on_several_ps() {
     on_1_and_4(|rt| {
-        let total: u64 = rt.block_on(async {
-            let (tx, rx) = chan::bounded(3);
-            let producers = (0..8).map(|_| {
-                let tx = tx.clone();
-                gmp::spawn(async move {
-                    for n in 0..500_u64 {
-                        match n % 3 {
-                            0 => drop(tx.reserve().await.expect("open")),
-                            1 => tx.send(n).await.expect("open"),
-                            _ => tx.reserve().await.expect("open").send(n).expect("open"),
-                        }
-                    }
-                })
-            });
-            let producers = futures::future::join_all(producers);
-            drop(tx);
-            let mut total = 0;
-            while let Ok(n) = rx.recv().await {
-                total += n;
+        let total = sum_of_eight(&rt, 3, |_, tx| async move {
+            for n in 0..500_u64 {
+                match n % 3 {
+                    0 => drop(tx.reserve().await.expect("open")),
+                    1 => tx.send(n).await.expect("open"),
+                    _ => tx.reserve().await.expect("open").send(n).expect("open"),
+                }
             }
-            for done in producers.await {
-                done.expect("no panic");
-            }
-            total
         });
         let each: u64 = (0..500).filter(|n| n % 3 != 0).sum();
         assert_eq!(total, 8 * each);

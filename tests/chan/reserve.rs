@@ -8,7 +8,7 @@ use gmp::chan::{self, SendError, TryRecvError, TrySendError};
 use crate::dice::Dice;
 use crate::hand::{Woken, poll, poll_with};
 use crate::on_1_and_4;
-use crate::permit::ready;
+use crate::permit::{ready, sum_of_eight};
 use crate::random::Waiting;
 
 #[test]
@@ -256,32 +256,16 @@ fn random_wishes_are_served_in_their_order() {
 #[test]
 fn batches_on_several_ps() {
     on_1_and_4(|rt| {
-        let total: u64 = rt.block_on(async {
-            let (tx, rx) = chan::bounded(5);
-            let producers = (0..8_usize).map(|p| {
-                let tx = tx.clone();
-                gmp::spawn(async move {
-                    let mut owned = tx.clone();
-                    for n in 0..200_u64 {
-                        let many = 1 + p % 5;
-                        for permit in tx.reserve_many(many).await.expect("open") {
-                            permit.send(n).expect("open");
-                        }
-                        let permit = owned.reserve_owned().await.expect("open");
-                        owned = permit.send(n).expect("open");
-                    }
-                })
-            });
-            let producers = futures::future::join_all(producers);
-            drop(tx);
-            let mut total = 0;
-            while let Ok(n) = rx.recv().await {
-                total += n;
+        let total = sum_of_eight(&rt, 5, |p, tx| async move {
+            let mut owned = tx.clone();
+            for n in 0..200_u64 {
+                let many = 1 + p % 5;
+                for permit in tx.reserve_many(many).await.expect("open") {
+                    permit.send(n).expect("open");
+                }
+                let permit = owned.reserve_owned().await.expect("open");
+                owned = permit.send(n).expect("open");
             }
-            for done in producers.await {
-                done.expect("no panic");
-            }
-            total
         });
         let each: u64 = (0..200).sum();
         let batches: u64 = (0..8).map(|p| 1 + p % 5 + 1).sum();

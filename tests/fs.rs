@@ -1,44 +1,23 @@
 //! `gmp::fs` does what `std::fs` does, and holds up nobody meanwhile.
 
+#[path = "support/dir.rs"]
+mod dir;
 #[path = "support/watchdog.rs"]
 mod watchdog;
 
 use std::fs as std_fs;
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, SeekFrom};
 use futures::{StreamExt, TryStreamExt};
 use gmp::fs::{self, File, OpenOptions};
 use gmp::runtime::Builder;
 
+use dir::Dir;
 use watchdog::within;
-
-/// A directory of its own, removed at the end.
-struct Dir(PathBuf);
-
-impl Dir {
-    fn new() -> Dir {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("gmp-fs-{}-{n}", std::process::id()));
-        std_fs::create_dir(&dir).expect("a new directory");
-        Dir(dir)
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        let _ = std_fs::remove_dir_all(&self.0);
-    }
-}
 
 #[test]
 fn free_functions_do_as_their_namesakes() {
@@ -74,7 +53,7 @@ fn free_functions_do_as_their_namesakes() {
             fs::remove_dir(dir.at("i")).await?;
             fs::remove_dir_all(dir.at("f")).await?;
             fs::remove_file(dir.at("e")).await?;
-            let mut left: Vec<_> = fs::read_dir(&dir.0)
+            let mut left: Vec<_> = fs::read_dir(dir.at(""))
                 .await?
                 .map_ok(|entry| entry.file_name())
                 .try_collect()
@@ -104,7 +83,10 @@ fn errors_are_those_of_std() {
                 ErrorKind::NotFound
             );
             assert_eq!(kind(File::open(&gone).await.map(drop)), ErrorKind::NotFound);
-            assert_eq!(kind(fs::create_dir(&dir.0).await), ErrorKind::AlreadyExists);
+            assert_eq!(
+                kind(fs::create_dir(dir.at("")).await),
+                ErrorKind::AlreadyExists
+            );
             fs::write(&gone, [0xff]).await.expect("written");
             assert_eq!(
                 kind(fs::read_to_string(&gone).await.map(drop)),
@@ -170,12 +152,12 @@ fn a_directory_gives_its_entries_one_by_one() {
                     .await
                     .expect("written");
             }
-            let mut entries = fs::read_dir(&dir.0).await.expect("there");
+            let mut entries = fs::read_dir(dir.at("")).await.expect("there");
             let mut seen = 0;
             while let Some(entry) = entries.next_entry().await.expect("read") {
                 assert!(entry.file_type().await.expect("known").is_file());
                 assert_eq!(entry.metadata().await.expect("known").len(), 0);
-                assert_eq!(entry.path(), dir.0.join(entry.file_name()));
+                assert_eq!(entry.path(), dir.at("").join(entry.file_name()));
                 seen += 1;
             }
             assert_eq!(seen, 300);

@@ -1,6 +1,8 @@
 //! What sockets and their halves have beside reading and writing: options, addresses
 //! of all kinds, and waits for readiness.
 
+#[path = "support/dir.rs"]
+mod dir;
 #[path = "support/no_sources.rs"]
 mod no_sources;
 
@@ -13,6 +15,8 @@ use gmp::io::Interest;
 use gmp::net::{
     TcpListener, TcpSocket, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream,
 };
+
+use dir::Dir;
 
 /// Runs `test` on one P and on two, and then finds no source left.
 fn on_each(test: impl AsyncFn()) {
@@ -157,8 +161,8 @@ fn halves_know_their_addresses_and_wait_and_try() {
 #[test]
 fn a_unix_socket_is_reached_by_its_address() {
     on_each(async || {
-        let path = std::env::temp_dir().join(format!("gmp-names-{}", std::process::id()));
-        drop(std::fs::remove_file(&path));
+        let dir = Dir::new();
+        let path = dir.at("socket");
         let mut addrs = vec![SocketAddr::from_pathname(&path).expect("a short path")];
         #[cfg(target_os = "linux")]
         addrs.push({
@@ -188,12 +192,10 @@ fn a_unix_socket_is_reached_by_its_address() {
             .await
             .expect_err("no name");
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        std::fs::remove_file(&path).expect("it was made");
-
+        let path = dir.at("datagrams");
         let receiver = UnixDatagram::bind(&path).expect("free");
         let sent = poll_fn(|cx| datagrams.poll_send_to(cx, b"by hand", &path)).await;
         assert_eq!(sent.expect("it is there"), 7);
         assert_eq!(receiver.recv(&mut [0; 16]).await.expect("sent"), 7);
-        std::fs::remove_file(&path).expect("it was made");
     });
 }

@@ -13,22 +13,22 @@ use futures::io::{AsyncReadExt, AsyncWriteExt};
 use gmp::io::Interest;
 use gmp::net::unix::pipe::{self, OpenOptions, Receiver, Sender};
 
+#[path = "support/dir.rs"]
+mod dir;
 #[path = "support/on_1_and_4.rs"]
 mod on_1_and_4;
 #[path = "support/watchdog.rs"]
 mod watchdog;
 
+use dir::Dir;
 use on_1_and_4::on_1_and_4;
 
-/// A directory with a named pipe and a file; both go with it.
-struct Dir(PathBuf);
+/// A directory with a named pipe and a file.
+struct Pipe(Dir);
 
-impl Dir {
-    fn new(test: &str) -> Dir {
-        let name = format!("gmp-pipe-{}-{test}", std::process::id());
-        let dir = Dir(std::env::temp_dir().join(name));
-        drop(fs::remove_dir_all(&dir.0));
-        fs::create_dir(&dir.0).expect("a directory");
+impl Pipe {
+    fn new() -> Pipe {
+        let dir = Pipe(Dir::new());
         let made = Command::new("mkfifo").arg(dir.fifo()).status();
         assert!(made.expect("mkfifo is there").success());
         fs::write(dir.file(), "a file").expect("written");
@@ -36,17 +36,11 @@ impl Dir {
     }
 
     fn fifo(&self) -> PathBuf {
-        self.0.join("fifo")
+        self.0.at("fifo")
     }
 
     fn file(&self) -> PathBuf {
-        self.0.join("file")
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
+        self.0.at("file")
     }
 }
 
@@ -154,7 +148,7 @@ fn a_deadline_ends_a_wait() {
 #[test]
 fn a_receiver_hears_one_sender_after_the_other() {
     on_1_and_4(|rt| {
-        let dir = Dir::new("in-turn");
+        let dir = Pipe::new();
         rt.block_on(async {
             let mut rx = receiver(&dir.fifo());
             for round in 0..20_u8 {
@@ -182,7 +176,7 @@ fn a_receiver_hears_one_sender_after_the_other() {
 #[test]
 fn a_read_waits_again_after_a_hang_up() {
     on_1_and_4(|rt| {
-        let dir = Dir::new("hang-up");
+        let dir = Pipe::new();
         rt.block_on(async {
             let mut rx = receiver(&dir.fifo());
             drop(sender(&dir.fifo()));
@@ -203,7 +197,7 @@ fn a_read_waits_again_after_a_hang_up() {
 #[test]
 fn one_that_is_open_both_ways_needs_nobody_else() {
     on_1_and_4(|rt| {
-        let dir = Dir::new("both");
+        let dir = Pipe::new();
         rt.block_on(async {
             let mut both = OpenOptions::new();
             both.read_write(true);
@@ -221,7 +215,7 @@ fn one_that_is_open_both_ways_needs_nobody_else() {
 
 #[test]
 fn what_is_no_pipe_or_open_the_other_way_is_refused() {
-    let dir = Dir::new("refused");
+    let dir = Pipe::new();
     let refused =
         |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     let options = OpenOptions::new();
@@ -232,7 +226,7 @@ fn what_is_no_pipe_or_open_the_other_way_is_refused() {
     refused(options.open_receiver(dir.file()).expect_err("a file"));
     refused(options.open_sender(dir.file()).expect_err("a file"));
     let missing = options
-        .open_receiver(dir.0.join("none"))
+        .open_receiver(dir.0.at("none"))
         .expect_err("nothing");
     assert_eq!(missing.kind(), ErrorKind::NotFound);
 
@@ -288,7 +282,7 @@ fn a_descriptor_for_others_blocks() {
 #[test]
 fn a_sender_of_std_and_a_receiver_of_ours() {
     on_1_and_4(|rt| {
-        let dir = Dir::new("std");
+        let dir = Pipe::new();
         let path = dir.fifo();
         let (mut rx, _kept) = rt.block_on(async { (receiver(&path), sender(&path)) });
         let thread = std::thread::spawn(move || {

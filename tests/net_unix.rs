@@ -1,43 +1,28 @@
 //! Unix and UDP sockets, on one P and on two.
 
+#[path = "support/dir.rs"]
+mod dir;
 #[path = "support/no_sources.rs"]
 mod no_sources;
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use gmp::net::{UdpSocket, UnixDatagram, UnixListener, UnixStream};
+
+use dir::Dir;
 
 /// Runs `test` on one P and on two, and then finds no source left.
 fn on_each(test: impl AsyncFn()) {
     no_sources::on_each([1, 2], test);
 }
 
-/// A directory of its own that goes when it is dropped.
-struct Dir(PathBuf);
-
-impl Dir {
-    fn new(name: &str) -> Dir {
-        let dir = std::env::temp_dir().join(format!("gmp-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&dir);
-        std::fs::create_dir(&dir).unwrap();
-        Dir(dir)
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 #[test]
 fn a_unix_listener_takes_connections() {
     on_each(async || {
-        let dir = Dir::new("listener");
-        let path = dir.0.join("socket");
+        let dir = Dir::new();
+        let path = dir.at("socket");
         let missing = UnixStream::connect(&path).await.unwrap_err();
         assert_eq!(missing.kind(), ErrorKind::NotFound);
         let listener = UnixListener::bind(&path).unwrap();
@@ -107,8 +92,8 @@ fn a_unix_peer_is_known() {
 #[test]
 fn unix_datagrams_keep_their_bounds() {
     on_each(async || {
-        let dir = Dir::new("datagram");
-        let (one, other) = (dir.0.join("one"), dir.0.join("other"));
+        let dir = Dir::new();
+        let (one, other) = (dir.at("one"), dir.at("other"));
         let near = UnixDatagram::bind(&one).unwrap();
         let far = UnixDatagram::bind(&other).unwrap();
         near.send_to(b"first", &other).await.unwrap();

@@ -30,6 +30,22 @@ thread_local! {
 /// goes on, and has to do for itself what the function does.
 ///
 /// In a hook for new threads it does not wait: there the others follow soon.
+///
+/// ```
+/// use gmp_executor::{Runtime, before_polls};
+/// use std::cell::Cell;
+///
+/// thread_local! {
+///     static GREETED: Cell<bool> = const { Cell::new(false) };
+/// }
+///
+/// # fn main() -> std::io::Result<()> {
+/// let runtime = Runtime::new()?;
+/// before_polls(|| GREETED.set(true));
+/// assert!(runtime.block_on(runtime.spawn(async { GREETED.get() }))?);
+/// # Ok(())
+/// # }
+/// ```
 pub fn before_polls(prelude: fn()) {
     PRELUDE.get_or_init(|| prelude);
     if STARTING.get() && DEALT.get().is_none() {

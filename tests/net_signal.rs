@@ -143,6 +143,22 @@ fn each_of_two_runtimes_hears_it_and_the_end_of_one_is_told() {
 }
 
 #[test]
+fn a_listener_that_goes_leaves_the_others() {
+    on_each(async || {
+        let [first, mut second, third] =
+            [(); 3].map(|()| unix(SignalKind::window_change()).unwrap());
+        drop(first);
+        raise(Signal::WINCH);
+        assert_eq!(second.recv().await, Some(()));
+        drop((second, third));
+        // The last has gone: the next one begins anew.
+        let mut late = unix(SignalKind::window_change()).unwrap();
+        raise(Signal::WINCH);
+        assert_eq!(late.recv().await, Some(()));
+    });
+}
+
+#[test]
 fn what_cannot_be_caught_is_refused() {
     on_each(async || {
         for number in [-1, 0, 9, 11, 19, 100_000] {

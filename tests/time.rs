@@ -4,6 +4,8 @@
 mod eventually;
 #[path = "time/periodic.rs"]
 mod periodic;
+#[path = "time/wakers.rs"]
+mod wakers;
 #[path = "support/watchdog.rs"]
 mod watchdog;
 

@@ -79,6 +79,11 @@ impl SignalKind {
     pub const fn as_raw(self) -> i32 {
         self.0
     }
+
+    /// As [`as_raw`](Self::as_raw), under the name that Tokio has.
+    pub const fn as_raw_value(&self) -> i32 {
+        self.0
+    }
 }
 
 /// A listener for one kind of signal, from this call on. Each has its own copy

@@ -166,5 +166,6 @@ fn what_cannot_be_caught_is_refused() {
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{number}");
         }
         assert_eq!(SignalKind::terminate().as_raw(), 15);
+        assert_eq!(SignalKind::terminate().as_raw_value(), 15);
     });
 }

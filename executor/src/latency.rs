@@ -1,6 +1,6 @@
 //! How long tasks are runnable before they run, by samples (R-TRACE-5).
 //!
-//! One transition in 64 takes the time when it makes a task runnable; the poll that
+//! One transition in 256 takes the time when it makes a task runnable; the poll that
 //! follows takes it again. Go times one in eight; but the two readings of the clock
 //! cost as much as two wakes do here, and a service has wakes enough. The stamp lies
 //! in the park record, whose own time means nothing while the task is runnable. A
@@ -27,7 +27,7 @@ const PARTS: u32 = 4;
 const BUCKETS: usize = (OCTAVES * PARTS + 1) as usize;
 
 /// Between two samples.
-const EVERY: u32 = 64;
+const EVERY: u32 = 256;
 
 /// A time, to be taken from another one.
 fn stamp(nanos: u64) -> u32 {
@@ -50,11 +50,14 @@ impl Sampler {
 
     #[inline]
     fn is_due(&self) -> bool {
-        let left = self.0.load(Ordering::Relaxed); // ord: a count
-        let due = left <= 1;
-        let left = if due { EVERY } else { left - 1 };
+        let left = self.0.load(Ordering::Relaxed).wrapping_sub(1); // ord: a count
         self.0.store(left, Ordering::Relaxed); // ord: a count
-        due
+        // Two that count at once may pass zero by: then the next one is due.
+        left.cast_signed() <= 0
+    }
+
+    fn restart(&self) {
+        self.0.store(EVERY, Ordering::Relaxed); // ord: a count
     }
 
     /// The next transition is due.
@@ -68,12 +71,13 @@ impl Sampler {
 #[inline]
 pub(crate) fn sample(sched: &Sched, sampler: &Sampler, gp: &ReadyG) {
     if probe::ON && sampler.is_due() {
-        take_time(sched, gp);
+        take_time(sched, sampler, gp);
     }
 }
 
 #[cold]
-fn take_time(sched: &Sched, gp: &ReadyG) {
+fn take_time(sched: &Sched, sampler: &Sampler, gp: &ReadyG) {
+    sampler.restart();
     if probe::is_quiet() {
         gp.header().park.stamp(stamp(sched.real_nanotime()));
     }
@@ -133,7 +137,7 @@ fn end(bucket: usize) -> u64 {
 }
 
 /// How long tasks were runnable before they ran, since the runtime's start: a
-/// histogram over one transition in 64. Tasks that are polled without a P, because
+/// histogram over one transition in 256. Tasks that are polled without a P, because
 /// they held one up before, are not in it, nor those that only one thread may poll.
 /// From [`Metrics`](crate::Metrics).
 ///
@@ -231,10 +235,18 @@ mod tests {
     #[test]
     fn one_in_so_many_is_due() {
         let sampler = Sampler::new();
-        let due = (0..10 * EVERY).filter(|_| sampler.is_due()).count();
-        assert_eq!(due, 10);
+        let takes = || {
+            let due = sampler.is_due();
+            if due {
+                sampler.restart();
+            }
+            due
+        };
+        assert_eq!((0..10 * EVERY).filter(|_| takes()).count(), 10);
         sampler.hurry();
-        assert!(sampler.is_due() && !sampler.is_due());
+        assert!(takes() && !takes());
+        sampler.0.store(0, std::sync::atomic::Ordering::Relaxed);
+        assert!(takes(), "a count that was passed by");
     }
 
     #[test]

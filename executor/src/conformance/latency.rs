@@ -21,7 +21,7 @@ fn t91_a_wait_on_a_queue_is_a_sample() {
         let waker = world.parked_g(&m, X);
         waker.wake_by_ref();
         assert_eq!(world.rounds(&m, 1), [X]);
-        assert_eq!(samples().samples(), 0, "one transition in 64 is timed");
+        assert_eq!(samples().samples(), 0, "one transition in 256 is timed");
 
         let waker = world.parked_g(&m, X);
         pp.sampler.hurry();

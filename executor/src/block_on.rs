@@ -179,7 +179,7 @@ fn poll_alone(m: &M) -> bool {
         }
         let pp = m.must_p();
         let mut ready = Vec::new();
-        pp.runq.drain(|gp| ready.push(gp));
+        pp.drain(|gp| ready.push(gp));
         sort_out(m, ready);
     }
     sort_out(m, list);

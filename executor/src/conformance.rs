@@ -16,3 +16,4 @@ mod steal;
 mod stw;
 mod throw;
 mod timers;
+mod yielded;

@@ -247,6 +247,9 @@ fn requeue(m: &M, gp: ReadyG) {
             false
         }
         (YieldAs::No, Some(pp)) => runqput(sched, pp, gp, true),
+        (YieldAs::Gosched, Some(pp)) if !sched.go117() && sched.procs() > 1 => {
+            return ready::give_way(sched, pp, gp);
+        }
         (how, _) => {
             if how == YieldAs::Preempt {
                 sched.preemptions.add_shared(1);

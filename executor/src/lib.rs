@@ -127,6 +127,8 @@ mod throw;
 pub mod virtual_time;
 #[cfg(not(loom))]
 mod waits;
+#[cfg(not(loom))]
+mod yielded;
 
 #[cfg(not(loom))]
 pub use crate::{

@@ -436,7 +436,7 @@ pub(crate) fn start_m(sched: &Arc<Sched>, pp: Option<&P>, spinning: bool) {
 /// Nobody can run `pp`: its tasks go to the injector and it goes idle. sysmon
 /// starts an M as soon as one can be had.
 fn give_back(sched: &Sched, mut guard: SchedGuard<'_>, pp: &P, spinning: bool) {
-    pp.runq.drain(|gp| sched.injector.push(gp));
+    pp.drain(|gp| sched.injector.push(gp));
     if spinning {
         sched.idle.undo_spinning();
     }

@@ -102,7 +102,7 @@ impl Metrics {
             idle_threads,
             idle_procs,
             spinning: sched.idle.counts().spinning as usize,
-            injector_depth: sched.injector.len(),
+            injector_depth: sched.global_len(),
             netpoll_waiters: sched.reactor.waiters(),
             latency: Latency::sum(sched.all_ps().map(|pp| &pp.latencies)),
             preemptions: sched.preemptions.get(),

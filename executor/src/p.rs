@@ -10,6 +10,7 @@ use crate::g::ReadyG;
 use crate::latency::{Latencies, Sampler};
 use crate::runq::RunQueue;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::yielded::Yielded;
 
 /// On the idle list, or between two owners.
 pub(crate) const PIDLE: u32 = 0;
@@ -28,6 +29,8 @@ pub(crate) struct P {
     /// Id of the M that has it, plus 1; 0 for none.
     pub(crate) m: AtomicU32,
     pub(crate) runq: CachePadded<RunQueue<ReadyG>>,
+    /// Tasks that gave way, behind the global queue. Owner puts; anyone takes.
+    pub(crate) yielded: CachePadded<Yielded>,
     pub(crate) timers: Timers,
     /// Runs that did not inherit their time slice (R-SCHED-3). Owner.
     pub(crate) schedtick: AtomicU32,
@@ -90,6 +93,7 @@ impl P {
             status: AtomicU32::new(PIDLE),
             m: AtomicU32::new(0),
             runq: CachePadded::new(RunQueue::new()),
+            yielded: CachePadded::default(),
             timers: Timers::new(),
             schedtick: AtomicU32::new(0),
             preempt: AtomicBool::new(false),
@@ -142,7 +146,18 @@ impl P {
 
     /// Whether it has tasks, timers due aside. Never falsely empty.
     pub(crate) fn has_work(&self) -> bool {
-        !self.runq.is_empty()
+        !self.runq.is_empty() || !self.yielded.is_empty()
+    }
+
+    /// Whether it has tasks beside the one that it runs next, a hint.
+    pub(crate) fn has_company(&self) -> bool {
+        !self.runq.ring_is_empty() || !self.yielded.is_empty()
+    }
+
+    /// Owner only. Gives all its tasks to `sink`, as they would have run here.
+    pub(crate) fn drain(&self, mut sink: impl FnMut(ReadyG)) {
+        self.runq.drain(&mut sink);
+        self.yielded.take_some(usize::MAX, sink);
     }
 }
 

@@ -13,6 +13,7 @@ use crate::m::{M, handoff_p, stop_m};
 use crate::netpoll;
 use crate::p::P;
 use crate::ready::{self, runqput};
+use crate::runq::HALF;
 use crate::sched::Sched;
 use crate::steal::{Stolen, earlier, steal_work};
 use crate::stw;
@@ -203,8 +204,7 @@ fn linger(m: &M) -> bool {
     let until = m.sched.real_nanotime() + MOMENT;
     loop {
         for _ in 0..16 {
-            let work =
-                !m.sched.injector.is_empty() || m.sched.all_ps().any(|pp| !pp.runq.ring_is_empty());
+            let work = !m.sched.injector.is_empty() || m.sched.all_ps().any(P::has_company);
             if work || m.sched.stop_is_wanted() {
                 return true;
             }
@@ -254,9 +254,7 @@ fn local_or_global(m: &M, pp: &P, first: bool) -> Option<(ReadyG, bool)> {
         breaks_chain = true;
     }
     if (tick.is_multiple_of(FAIRNESS) && (first || !sched.go117())) || breaks_chain {
-        if !sched.injector.is_empty()
-            && let Some(gp) = sched.injector.pop()
-        {
+        if let Some(gp) = one_global(sched, pp, tick) {
             pp.stats.global_takes.add(1);
             return Some((gp, false));
         }
@@ -273,15 +271,33 @@ fn local_or_global(m: &M, pp: &P, first: bool) -> Option<(ReadyG, bool)> {
     if let Some(found) = pp.runq.get() {
         return Some(found);
     }
-    if sched.injector.is_empty() {
-        return None;
-    }
-    let n = batch_size(sched.injector.len(), sched.procs(), 0);
-    let gp = sched.injector.pop()?;
+    let first = match sched.injector.is_empty() {
+        true => None,
+        false => {
+            let n = batch_size(sched.injector.len(), sched.procs(), 0);
+            let first = sched.injector.pop();
+            let mut rest = (1..n).map_while(|_| sched.injector.pop());
+            pp.runq.put_batch(&mut rest);
+            first
+        }
+    };
+    let gp = first.or_else(|| pp.yielded.take())?;
     pp.stats.global_takes.add(1);
-    let mut rest = (1..n).map_while(|_| sched.injector.pop());
-    pp.runq.put_batch(&mut rest);
+    pp.yielded
+        .take_some(HALF as usize, |gp| _ = runqput(sched, pp, gp, false));
     Some((gp, false))
+}
+
+/// The head of the global queue, and by turns that of the tasks that gave way here.
+fn one_global(sched: &Sched, pp: &P, tick: u32) -> Option<ReadyG> {
+    let global = || match sched.injector.is_empty() {
+        true => None,
+        false => sched.injector.pop(),
+    };
+    match (tick / FAIRNESS).is_multiple_of(2) {
+        true => global().or_else(|| pp.yielded.take()),
+        false => pp.yielded.take().or_else(global),
+    }
 }
 
 /// Whether there is a task that an idle P could run. Heaps and netpoller are

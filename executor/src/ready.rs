@@ -137,6 +137,27 @@ fn push_overflow(sched: &Sched, overflow: Box<Overflow<ReadyG>>) {
     sched.injector.push_all(items);
 }
 
+/// A task gives way to all others: it goes behind the global queue (R-G-10).
+///
+/// While every P is busy that is a place on its own P, which takes what is there with
+/// the next batch of the global queue (`proc::local_or_global`). In the queue itself
+/// tasks that yield would change from P to P all the time, and their memory with
+/// them. An M that runs out of work finds them, as it finds what is in a ring. One
+/// that looked a moment too early sleeps on: then this P passes them on with its next
+/// yielder, or runs them, or whoever gets it from sysmon.
+#[inline]
+pub(crate) fn give_way(sched: &Arc<Sched>, pp: &P, gp: ReadyG) {
+    let counts = sched.idle.counts();
+    if counts.idle + counts.spinning > 0 {
+        pp.yielded
+            .take_some(usize::MAX, |gp| sched.injector.push(gp));
+        sched.injector.push(gp);
+        wake_p(sched);
+    } else {
+        pp.yielded.put(gp);
+    }
+}
+
 /// Queues a batch that the netpoller or a stop gave (R-SPIN-9): spread over the
 /// idle Ps first, the rest on the own P.
 pub(crate) fn inject_glist(

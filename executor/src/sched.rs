@@ -267,6 +267,12 @@ impl Sched {
             .expect("gmp: a P below gomaxprocs exists")
     }
 
+    /// Tasks in the global queue and behind it, for people.
+    pub(crate) fn global_len(&self) -> usize {
+        let behind: usize = self.all_ps().map(|pp| pp.yielded.len()).sum();
+        self.injector.len() + behind
+    }
+
     /// All Ps below `gomaxprocs`.
     pub(crate) fn all_ps(&self) -> impl Iterator<Item = &P> {
         (0..self.procs()).map(|id| self.p(id))
@@ -393,7 +399,7 @@ impl std::fmt::Debug for Sched {
         f.debug_struct("Sched")
             .field("procs", &self.procs())
             .field("idle", &self.idle)
-            .field("injector", &self.injector.len())
+            .field("injector", &self.global_len())
             .finish_non_exhaustive()
     }
 }
@@ -407,7 +413,7 @@ pub(crate) struct SchedGuard<'a> {
 impl<'a> SchedGuard<'a> {
     /// Puts a P that nobody has on the idle list (R-P-3).
     pub(crate) fn pidle_put(&mut self, pp: &P) {
-        debug_assert!(pp.runq.is_empty(), "gmp: pidleput: P has runnable tasks");
+        debug_assert!(!pp.has_work(), "gmp: pidleput: P has runnable tasks");
         pp.set_status(PIDLE);
         pp.m.store(0, Ordering::Release); // ord: with the status
         if pp.timers.next() == 0 {

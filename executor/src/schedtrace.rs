@@ -20,7 +20,7 @@ pub(crate) fn line(sched: &Sched) -> String {
         counts.idle,
         counts.spinning,
         u32::from(sched.idle.need_spinning()),
-        sched.injector.len(),
+        sched.global_len(),
     );
     let lens: Vec<String> = sched.all_ps().map(|pp| pp.runq.len().to_string()).collect();
     let ticks: Vec<String> = sched.all_ps().map(|pp| pp.tick_now().to_string()).collect();

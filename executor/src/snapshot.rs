@@ -458,6 +458,7 @@ fn queued(sched: &Sched, mut look: impl FnMut(&Header)) {
             // SAFETY: queued, and every P stands still: nobody runs it.
             see(&unsafe { ReadyG::from_ptr(NonNull::new_unchecked(raw.cast())) });
         });
+        pp.yielded.peek(&mut see);
     }
     let global: Vec<ReadyG> = std::iter::from_fn(|| sched.injector.pop()).collect();
     global.iter().for_each(&mut see);

@@ -6,7 +6,9 @@ use crate::g::ReadyG;
 use crate::m::M;
 use crate::p::{P, PRUNNING};
 use crate::proc;
-use crate::runq::{Grab, Runnext};
+use crate::ready::runqput;
+use crate::runq::{Grab, HALF, Runnext};
+use crate::sched::Sched;
 
 /// Passes over all Ps; only the last one takes timers and `runnext`.
 const PASSES: u32 = 4;
@@ -97,7 +99,7 @@ pub(crate) fn steal_work(m: &M, pp: &P) -> Stolen {
                 }
             }
             if !sched.idlep_mask.read(id)
-                && let Some(gp) = steal_from(pp, victim, last)
+                && let Some(gp) = steal_from(sched, pp, victim, last)
             {
                 return Stolen::Task(gp, false);
             }
@@ -110,11 +112,16 @@ pub(crate) fn steal_work(m: &M, pp: &P) -> Stolen {
     }
 }
 
-fn steal_from(pp: &P, victim: &P, last: bool) -> Option<ReadyG> {
+fn steal_from(sched: &Sched, pp: &P, victim: &P, last: bool) -> Option<ReadyG> {
     let may = if last { Runnext::Ask } else { Runnext::Leave };
     let gp = match victim.runq.grab_into(&pp.runq, may) {
         Grab::Got(gp) => gp,
-        Grab::Nothing => return None,
+        Grab::Nothing => {
+            victim
+                .yielded
+                .steal(HALF as usize, |gp| _ = runqput(sched, pp, gp, false));
+            pp.runq.get_ring()?
+        }
         Grab::OnlyRunnext => {
             if victim.status() == PRUNNING {
                 pause(RUNNEXT_PAUSE);

@@ -195,7 +195,7 @@ impl Drop for WorldStopped<'_> {
                 for id in (self.procs..before).rev() {
                     let pp = sched.p(id);
                     let mut own = Vec::new();
-                    pp.runq.drain(|gp| own.push(gp));
+                    pp.drain(|gp| own.push(gp));
                     first.extend(own);
                     pp.set_status(PDEAD);
                 }

@@ -266,7 +266,7 @@ impl Drop for World {
             join::abort(task.ptr());
         }
         for pp in self.sched.all_ps() {
-            pp.runq.drain(|gp| left.push(gp));
+            pp.drain(|gp| left.push(gp));
             pp.m.store(0, Ordering::Relaxed); // ord: one thread
         }
         left.extend(std::iter::from_fn(|| self.sched.injector.pop()));

@@ -123,17 +123,16 @@ fn sleep_time(sched: &Sched, until: u64) -> Option<Duration> {
     if !sched.injector.is_empty() || sched.is_exiting() {
         return Some(Duration::ZERO);
     }
-    let grain = match sched.go117() {
-        true => 0,
-        false => sched.grain.next(sched.timers_fired()),
-    };
-    match until {
-        0 => None,
-        when => match when.saturating_sub(sched.nanotime()) {
-            0 => Some(Duration::ZERO),
-            sleep => Some(Duration::from_nanos(sleep.max(grain))),
-        },
+    if until == 0 {
+        return None;
     }
+    let now = sched.nanotime();
+    let sleep = until.saturating_sub(now);
+    let least = match sched.go117() {
+        true => 0,
+        false => sched.grain.next(now, sched.timers_fired()),
+    };
+    Some(Duration::from_nanos(sleep.max(least)))
 }
 
 /// The least time for which the poller sleeps when only a timer is to end it. Zero,
@@ -145,7 +144,8 @@ fn sleep_time(sched: &Sched, until: u64) -> Option<Duration> {
 #[derive(Debug, Default)]
 pub(crate) struct Grain {
     nanos: AtomicU64,
-    /// How many timers had fired at the last sleep.
+    /// When it was chosen, and how many timers had fired by then.
+    chosen: AtomicU64,
     fired: AtomicU64,
 }
 
@@ -156,9 +156,15 @@ impl Grain {
     const CROWD: u64 = 16;
     const MOST_FOR_CROWD: u64 = 1_000_000;
 
-    /// By the poller, before it sleeps: `fired` timers have fired until now.
-    fn next(&self, fired: u64) -> u64 {
+    /// By the poller, before it sleeps: `fired` timers have fired until now. A choice
+    /// holds for as long as the sleep that it stands for: one that an event ends early
+    /// says nothing of timers.
+    fn next(&self, now: u64, fired: u64) -> u64 {
         let nanos = self.nanos.load(Ordering::Relaxed); // ord: the poller's own, handed on with the role
+        if now.saturating_sub(self.chosen.load(Ordering::Relaxed)) < nanos {
+            return nanos; // ord: as above
+        }
+        self.chosen.store(now, Ordering::Relaxed); // ord: as above
         let since = fired.saturating_sub(self.fired.load(Ordering::Relaxed)); // ord: as above
         let next = match since {
             Self::CROWD.. => (2 * nanos).clamp(Self::FIRST, Self::MOST_FOR_CROWD),
@@ -179,17 +185,33 @@ mod tests {
     #[test]
     fn many_timers_make_the_grain_coarser_and_a_lone_one_makes_it_none() {
         let grain = Grain::default();
-        assert_eq!(grain.next(1), 0);
-        assert_eq!(grain.next(5), 60_000);
-        assert_eq!(grain.next(9), 120_000);
-        assert_eq!(grain.next(11), 120_000);
-        assert_eq!(grain.next(15), 240_000);
-        assert_eq!(grain.next(19), 250_000);
-        assert_eq!(grain.next(35), 500_000);
-        assert_eq!(grain.next(100), 1_000_000);
-        assert_eq!(grain.next(200), 1_000_000);
-        assert_eq!(grain.next(204), 250_000);
-        assert_eq!(grain.next(205), 0);
+        let mut now = 0;
+        let mut next = |fired| {
+            now += 1_000_000;
+            grain.next(now, fired)
+        };
+        assert_eq!(next(1), 0);
+        assert_eq!(next(5), 60_000);
+        assert_eq!(next(9), 120_000);
+        assert_eq!(next(11), 120_000);
+        assert_eq!(next(15), 240_000);
+        assert_eq!(next(19), 250_000);
+        assert_eq!(next(35), 500_000);
+        assert_eq!(next(100), 1_000_000);
+        assert_eq!(next(200), 1_000_000);
+        assert_eq!(next(204), 250_000);
+        assert_eq!(next(205), 0);
+    }
+
+    #[test]
+    fn a_sleep_that_is_cut_short_changes_nothing() {
+        let grain = Grain::default();
+        assert_eq!(grain.next(1_000_000, 4), 60_000);
+        assert_eq!(grain.next(1_059_999, 4), 60_000);
+        assert_eq!(grain.next(1_060_000, 24), 120_000);
+        assert_eq!(grain.next(1_179_999, 24), 120_000);
+        assert_eq!(grain.next(1_180_000, 25), 0);
+        assert_eq!(grain.next(1_180_001, 29), 60_000);
     }
 }
 

@@ -67,7 +67,9 @@ impl<T: ?Sized, H> Shared<T, H> {
 impl<T: ?Sized, H> Exclusive<T, H> {
     /// # Safety
     /// Until `hold` is dropped the value is where this points to, and nobody else
-    /// reaches it.
+    /// reaches it; from [`share`](Self::share) on, nobody has it alone. A guard that
+    /// can be shared goes to other threads only with a `T` that is `Sync`: there may be
+    /// readers on the thread that it came from.
     pub(super) unsafe fn new(value: *mut T, hold: H) -> Exclusive<T, H> {
         Exclusive { value, hold }
     }

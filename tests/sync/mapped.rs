@@ -256,8 +256,9 @@ fn guards_go_where_what_they_lend_may_go() {
         RwLockReadGuard<'_, Cell<u8>>: false, false;
         RwLockReadGuard<'_, Stays>: true, true;
         RwLockWriteGuard<'_, u8>: true, true;
-        RwLockWriteGuard<'_, Cell<u8>>: true, false;
-        RwLockWriteGuard<'_, Stays>: false, true;
+        // It may become a reader beside those of the thread that it came from.
+        RwLockWriteGuard<'_, Cell<u8>>: false, false;
+        RwLockWriteGuard<'_, Stays>: false, false;
         RwLockMappedWriteGuard<'_, Cell<u8>>: true, false;
         RwLockMappedWriteGuard<'_, Stays>: false, true;
         OwnedRwLockReadGuard<u8, u8>: true, true;

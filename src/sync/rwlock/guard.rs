@@ -21,7 +21,8 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
 #[must_use = "a guard that is dropped at once guards nothing"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     value: Exclusive<T, Hold<'a>>,
-    lent: PhantomData<&'a mut T>,
+    /// Not a `&mut T`: a downgrade on another thread leaves readers on both.
+    lent: PhantomData<&'a RwLock<T>>,
 }
 
 /// Exclusive access to a part of the value of a [`RwLock`], from

@@ -162,9 +162,13 @@ pub async fn ctrl_c() -> io::Result<()> {
 /// # gmp::block_on(async {
 /// # let listener = gmp::net::TcpListener::bind("127.0.0.1:0").await?;
 /// # unsafe extern "C" { safe fn raise(number: i32) -> i32; }
+/// # // From here on it does not end this process; again and again, until it is heard.
+/// # drop(gmp::signal::unix(gmp::signal::SignalKind::terminate())?);
 /// # gmp::spawn(async {
-/// #     gmp::time::sleep(std::time::Duration::from_millis(200)).await;
-/// #     raise(15);
+/// #     loop {
+/// #         raise(15);
+/// #         gmp::time::sleep(std::time::Duration::from_millis(1)).await;
+/// #     }
 /// # });
 /// let stop = async {
 ///     let asked_by = shutdown().await.expect("handlers");
@@ -201,8 +205,8 @@ fn shut_down() -> io::Error {
     io::Error::other("the runtime has shut down")
 }
 
-/// A listener; see [`unix`]. It is a [`Stream`] as well. Dropping it ends the listening, but does not bring
-/// the system's own way back.
+/// A listener; see [`unix`]. It is a [`Stream`] as well. Dropping it ends the
+/// listening, but does not bring the system's own way back.
 pub struct Signal {
     kind: SignalKind,
     id: SigId,

@@ -103,11 +103,11 @@ fn http2_opens_no_more_streams_and_finishes_those_that_are_open() {
         let mut trailers = hyper::HeaderMap::new();
         trailers.insert("sum", "1".parse().unwrap());
         parts.unbounded_send(data("the end")).unwrap();
+        assert!(futures::poll!(stopping.as_mut()).is_pending());
         parts
             .unbounded_send(Ok(Frame::trailers(trailers.clone())))
             .unwrap();
         drop(parts);
-        assert!(futures::poll!(stopping.as_mut()).is_pending());
         assert_eq!(part(&mut body).await, "the end");
         let last = body.frame().await.unwrap().unwrap();
         assert_eq!(last.into_trailers().unwrap(), trailers);

@@ -15,8 +15,8 @@ use crate::labels::Labels;
 use crate::leak::Class;
 use crate::symbols::Resolver;
 
-/// Tasks in one state at one place, proven leaks apart, on one stack, created at one place, with the same
-/// labels.
+/// Tasks in one state at one place, proven leaks apart, on one stack, created at one
+/// place, with the same labels.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     /// One of them.

@@ -70,7 +70,7 @@ impl<T> Receiver<T> {
         }
     }
 
-    pub(super) fn shared(&self) -> &Arc<Channel<T>> {
+    pub(super) fn channel(&self) -> &Arc<Channel<T>> {
         &self.channel
     }
 
@@ -95,10 +95,6 @@ impl<T> Receiver<T> {
             ended: false,
             location,
         }
-    }
-
-    pub(super) fn channel(&self) -> &Channel<T> {
-        &self.channel
     }
 
     /// Receives a value if that needs no waiting.

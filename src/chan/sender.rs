@@ -37,11 +37,7 @@ impl<T> Sender<T> {
         Sender { channel }
     }
 
-    pub(super) fn channel(&self) -> &Channel<T> {
-        &self.channel
-    }
-
-    pub(super) fn shared(&self) -> &Arc<Channel<T>> {
+    pub(super) fn channel(&self) -> &Arc<Channel<T>> {
         &self.channel
     }
 

@@ -26,12 +26,10 @@ impl<T> Sender<T> {
     /// A sender that does not keep the channel open.
     pub fn downgrade(&self) -> WeakSender<T> {
         WeakSender {
-            channel: Arc::downgrade(self.shared()),
+            channel: Arc::downgrade(self.channel()),
         }
     }
-}
 
-impl<T> Sender<T> {
     /// How many senders there are, with this one; permits of
     /// [`reserve_owned`](Sender::reserve_owned) count as well.
     ///
@@ -43,24 +41,24 @@ impl<T> Sender<T> {
     /// assert_eq!((weak.strong_count(), rx.sender_weak_count()), (0, 1));
     /// ```
     pub fn strong_count(&self) -> usize {
-        *self.shared().lock().senders()
+        *self.channel().lock().senders()
     }
 
     /// How many senders there are that do not keep the channel open.
     pub fn weak_count(&self) -> usize {
-        Arc::weak_count(self.shared())
+        Arc::weak_count(self.channel())
     }
 }
 
 impl<T> Receiver<T> {
     /// How many senders there are.
     pub fn sender_strong_count(&self) -> usize {
-        *self.shared().lock().senders()
+        *self.channel().lock().senders()
     }
 
     /// How many senders there are that do not keep the channel open.
     pub fn sender_weak_count(&self) -> usize {
-        Arc::weak_count(self.shared())
+        Arc::weak_count(self.channel())
     }
 }
 

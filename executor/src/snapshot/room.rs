@@ -4,19 +4,27 @@
 //! them page by page takes longer than to look at the tasks. So the system is asked for
 //! large pages, where it has some to give.
 
-#![expect(unsafe_code, reason = "advises the system about memory of its own")]
+#![cfg_attr(
+    target_os = "linux",
+    expect(unsafe_code, reason = "advises the system about memory of its own")
+)]
+
+use std::mem::MaybeUninit;
 
 /// An empty list with room for that many.
 pub(super) fn list<T>(n: usize) -> Vec<T> {
     let mut list = Vec::with_capacity(n);
-    #[cfg(target_os = "linux")]
     in_large_pages(list.spare_capacity_mut());
     list
 }
 
+/// Other systems are not asked.
+#[cfg(not(target_os = "linux"))]
+fn in_large_pages<T>(_: &mut [MaybeUninit<T>]) {}
+
 /// What lies whole in the room is advised, if there is anything.
 #[cfg(target_os = "linux")]
-fn in_large_pages<T>(room: &mut [std::mem::MaybeUninit<T>]) {
+fn in_large_pages<T>(room: &mut [MaybeUninit<T>]) {
     let start = room.as_mut_ptr().cast::<u8>();
     let skipped = start.addr().next_multiple_of(LARGE) - start.addr();
     let whole = size_of_val(room).saturating_sub(skipped) / LARGE * LARGE;

@@ -12,6 +12,8 @@ mod grpc;
 mod http;
 #[path = "compat/io.rs"]
 mod io;
+#[path = "support/own_process.rs"]
+mod own_process;
 #[path = "compat/present.rs"]
 mod present;
 #[path = "compat/sql.rs"]
@@ -24,6 +26,8 @@ mod streams;
 mod watchdog;
 
 use gmp::runtime::{Builder, Handle};
+
+use own_process::passed_alone;
 use watchdog::within;
 
 /// Runs `test` as a task on one P and on two, and then finds no task left.
@@ -48,12 +52,7 @@ where
 
 /// Runs `test` in a process of its own, for the test `name`.
 fn alone(name: &str, test: fn()) {
-    if child::is_child(name) {
-        return within(60, test);
+    if !passed_alone(name) {
+        within(60, test);
     }
-    let output = child::run(name, &[]);
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the child failed: {text}");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("1 passed"), "no test in the child: {text}");
 }

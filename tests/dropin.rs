@@ -9,6 +9,8 @@ mod child;
 mod clients;
 #[path = "support/no_tasks.rs"]
 mod no_tasks;
+#[path = "support/own_process.rs"]
+mod own_process;
 #[path = "dropin/peers.rs"]
 mod peers;
 #[path = "dropin/routers.rs"]

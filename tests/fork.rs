@@ -10,6 +10,8 @@
 mod child;
 #[path = "support/forked.rs"]
 mod forked;
+#[path = "support/own_process.rs"]
+mod own_process;
 #[path = "support/watchdog.rs"]
 mod watchdog;
 
@@ -32,6 +34,7 @@ use gmp::signal::{SignalKind, unix};
 use gmp::time::{Instant, after_func, sleep};
 
 use forked::{Forked, fork};
+use own_process::passed_alone;
 
 const CURE: &str = "build a Runtime in the child";
 
@@ -50,17 +53,9 @@ fn runtime(procs: usize) -> Runtime {
 /// Runs `story` in a process of its own; `name` is the test's.
 #[track_caller]
 fn alone(name: &str, story: impl FnOnce() + Send + 'static) {
-    if child::is_child(name) {
-        return watchdog::within(120, story);
+    if !passed_alone(name) {
+        watchdog::within(120, story);
     }
-    // A backtrace of each panic would take most of the time.
-    let output = child::run(name, &[("RUST_BACKTRACE", "0")]);
-    assert!(
-        output.status.success(),
-        "{:?}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
 }
 
 /// A call that needs the runtime.

@@ -9,6 +9,8 @@ mod child;
 mod crowd;
 #[path = "support/limited.rs"]
 mod limited;
+#[path = "support/own_process.rs"]
+mod own_process;
 #[path = "http_abuse/peers.rs"]
 mod peers;
 
@@ -27,6 +29,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 
 use limited::limited;
+use own_process::passed_alone;
 
 /// What `/large` answers: more than any socket takes at once.
 const LARGE: usize = 8 << 20;
@@ -35,10 +38,7 @@ const HELLO: &[u8] = b"GET / HTTP/1.1\r\nhost: gmp.test\r\n\r\n";
 
 /// Runs the test `name` alone in a process, on one P and on two.
 fn alone(name: &str, test: impl AsyncFn()) {
-    if !child::is_child(name) {
-        let output = child::run(name, &[]);
-        print!("{}", String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "the child failed");
+    if passed_alone(name) {
         return;
     }
     for procs in [1, 2] {

@@ -7,6 +7,8 @@ mod child;
 mod eventually;
 #[path = "process/orphans.rs"]
 mod orphans;
+#[path = "support/own_process.rs"]
+mod own_process;
 #[path = "process/pipes.rs"]
 mod pipes;
 #[path = "process/shortage.rs"]

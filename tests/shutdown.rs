@@ -7,6 +7,8 @@ mod child;
 mod drops;
 #[path = "support/eventually.rs"]
 mod eventually;
+#[path = "support/own_process.rs"]
+mod own_process;
 #[path = "shutdown/places.rs"]
 mod places;
 #[path = "support/watchdog.rs"]
@@ -27,6 +29,7 @@ use gmp::time::sleep;
 
 use drops::{Drops, Token};
 use eventually::eventually;
+use own_process::passed_alone;
 use watchdog::within;
 
 fn runtime(procs: usize) -> Runtime {
@@ -466,10 +469,8 @@ fn entries(of: &str) -> usize {
 #[cfg(target_os = "linux")]
 fn two_hundred_runtimes_leave_no_thread_and_no_descriptor() {
     const NAME: &str = "two_hundred_runtimes_leave_no_thread_and_no_descriptor";
-    if !child::is_child(NAME) {
-        // Alone in its process: the other tests have threads of their own.
-        let output = within(120, || child::run(NAME, &[]));
-        assert!(output.status.success(), "{output:?}");
+    // The other tests have threads of their own.
+    if within(120, || passed_alone(NAME)) {
         return;
     }
     let one = || {

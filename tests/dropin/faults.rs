@@ -7,6 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::*;
+use crate::own_process::passed_alone;
 
 #[test]
 fn who_does_not_finish_the_head_of_a_request_is_closed() {
@@ -262,10 +263,8 @@ fn cpu_time() -> Duration {
 #[test]
 fn without_descriptors_a_server_waits_for_some() {
     const NAME: &str = "serve::faults::without_descriptors_a_server_waits_for_some";
-    if !child::is_child(NAME) {
-        let output = child::run(NAME, &[]);
-        let text = String::from_utf8_lossy(&output.stderr);
-        return assert!(output.status.success(), "the child failed: {text}");
+    if passed_alone(NAME) {
+        return;
     }
     on_each(async || {
         let server = start(|listener| serve(listener, |_| service_fn(echo))).await;

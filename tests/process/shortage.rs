@@ -6,6 +6,7 @@ use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, WaitId, WaitIdOptions, getrlimit, setrlimit, waitid};
 
 use super::eventually::eventually;
+use super::own_process::passed_alone;
 use super::*;
 
 /// Takes every descriptor that the process may have; the limit is low.
@@ -31,9 +32,7 @@ fn has_children() -> bool {
 #[test]
 fn a_child_that_cannot_be_watched_is_killed_and_reaped() {
     const NAME: &str = "shortage::a_child_that_cannot_be_watched_is_killed_and_reaped";
-    if !child::is_child(NAME) {
-        let output = within(60, || child::run(NAME, &[]));
-        assert!(output.status.success(), "{output:?}");
+    if within(60, || passed_alone(NAME)) {
         return;
     }
     let limits = getrlimit(Resource::Nofile);

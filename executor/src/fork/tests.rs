@@ -4,6 +4,8 @@
 mod child;
 #[path = "../../../tests/support/forked.rs"]
 mod forked;
+#[path = "../../../tests/support/own_process.rs"]
+mod own_process;
 
 use std::future::poll_fn;
 use std::sync::mpsc;
@@ -39,10 +41,7 @@ fn only_task(rt: &Runtime) -> snapshot::TaskInfo {
 /// Whoever holds one of the process's locks at the fork is not there to give it back.
 #[test]
 fn a_child_has_locks_of_its_own() {
-    let name = "fork::tests::a_child_has_locks_of_its_own";
-    if !child::is_child(name) {
-        let output = child::run(name, &[]);
-        assert!(output.status.success(), "{output:?}");
+    if own_process::passed_alone("fork::tests::a_child_has_locks_of_its_own") {
         return;
     }
     let rt = Builder::new().procs(1).build().expect("a runtime");

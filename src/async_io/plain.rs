@@ -68,6 +68,36 @@ pub(crate) fn poll_read_vectored(
     io.poll_io(Direction::Read, cx, location, || readv(io, bufs))
 }
 
+/// Reading of `futures::io`, for types whose field `io` is such a descriptor.
+macro_rules! async_read {
+    ($($kind:ty),*) => {
+        $(
+            impl futures::io::AsyncRead for $kind {
+                #[track_caller]
+                fn poll_read(
+                    self: std::pin::Pin<&mut Self>,
+                    cx: &mut std::task::Context<'_>,
+                    buf: &mut [u8],
+                ) -> std::task::Poll<std::io::Result<usize>> {
+                    let location = std::panic::Location::caller();
+                    $crate::async_io::plain::poll_read(&self.io, cx, buf, location)
+                }
+
+                #[track_caller]
+                fn poll_read_vectored(
+                    self: std::pin::Pin<&mut Self>,
+                    cx: &mut std::task::Context<'_>,
+                    bufs: &mut [std::io::IoSliceMut<'_>],
+                ) -> std::task::Poll<std::io::Result<usize>> {
+                    let location = std::panic::Location::caller();
+                    $crate::async_io::plain::poll_read_vectored(&self.io, cx, bufs, location)
+                }
+            }
+        )*
+    };
+}
+pub(crate) use async_read;
+
 pub(crate) fn poll_write(
     io: &Io<OwnedFd>,
     cx: &mut Context<'_>,

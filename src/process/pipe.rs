@@ -1,13 +1,13 @@
 //! The pipes to a child: this end of each is non-blocking, the child's is not.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::panic::Location;
 use std::pin::Pin;
 use std::process::Stdio;
 use std::task::{Context, Poll};
 
-use futures::io::{AsyncRead, AsyncWrite};
+use futures::io::AsyncWrite;
 use gmp_reactor::{Direction, Drained};
 use rustix::buffer::spare_capacity;
 
@@ -102,25 +102,7 @@ macro_rules! readers {
                 }
             }
 
-            impl AsyncRead for $kind {
-                #[track_caller]
-                fn poll_read(
-                    self: Pin<&mut Self>,
-                    cx: &mut Context<'_>,
-                    buf: &mut [u8],
-                ) -> Poll<io::Result<usize>> {
-                    plain::poll_read(&self.io, cx, buf, Location::caller())
-                }
-
-                #[track_caller]
-                fn poll_read_vectored(
-                    self: Pin<&mut Self>,
-                    cx: &mut Context<'_>,
-                    bufs: &mut [IoSliceMut<'_>],
-                ) -> Poll<io::Result<usize>> {
-                    plain::poll_read_vectored(&self.io, cx, bufs, Location::caller())
-                }
-            }
+            plain::async_read!($kind);
         )*
     };
 }

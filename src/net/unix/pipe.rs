@@ -35,7 +35,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures::io::{AsyncRead, AsyncWrite};
+use futures::io::AsyncWrite;
 use gmp_reactor::Direction;
 
 use crate::async_io::{Io, plain};
@@ -338,25 +338,7 @@ impl Receiver {
     }
 }
 
-impl AsyncRead for Receiver {
-    #[track_caller]
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        plain::poll_read(&self.io, cx, buf, Location::caller())
-    }
-
-    #[track_caller]
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        plain::poll_read_vectored(&self.io, cx, bufs, Location::caller())
-    }
-}
+plain::async_read!(Receiver);
 
 impl AsyncWrite for Sender {
     #[track_caller]

@@ -5,7 +5,8 @@
 //!
 //! | proc.go | here |
 //! |---|---|
-//! | `schedule`, `findrunnable`, `execute` | `proc` |
+//! | `schedule`, `findrunnable` | `proc` |
+//! | `execute` | `execute` |
 //! | `runqput`, `runqget`, `runqgrab`, `runqempty` | `runq` |
 //! | `globrunqput`, `globrunqget` | `injector`, `proc` |
 //! | `ready`, `newproc`, `injectglist` | `ready` |

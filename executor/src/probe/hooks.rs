@@ -27,6 +27,8 @@ pub(crate) const ON: bool = !cfg!(gmp_no_probe);
 /// are for others. 0: nothing.
 static FLAGS: AtomicU32 = AtomicU32::new(0);
 
+/// The bits beside the epoch.
+const OTHERS: u32 = 0x3f;
 /// Leaves note the stack on which they wait.
 const PARK_STACK: u32 = 1;
 
@@ -202,7 +204,7 @@ pub(crate) fn close() {
     for buffer in buffers() {
         lock(buffer).taking = None;
     }
-    FLAGS.fetch_and(0x3f, Ordering::Release); // ord: after the walker's copies
+    FLAGS.fetch_and(OTHERS, Ordering::Release); // ord: after the walker's copies
 }
 
 /// In a child of fork, for which no snapshot is open yet: ends one that its parent was
@@ -214,7 +216,7 @@ pub(crate) fn abandon() -> Option<Epoch> {
     // ord: the child's threads come to know it as they come to know its first runtime
     let _closed = FLAGS.compare_exchange(
         inherited,
-        inherited & 0x3f,
+        inherited & OTHERS,
         Ordering::Relaxed,
         Ordering::Relaxed,
     );

@@ -7,6 +7,8 @@ mod certificate;
 mod child;
 #[path = "dropin/clients.rs"]
 mod clients;
+#[path = "support/dir.rs"]
+mod dir;
 #[path = "support/no_tasks.rs"]
 mod no_tasks;
 #[path = "support/own_process.rs"]
@@ -38,6 +40,8 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper::service::Service;
 use hyper::{Request, Response, StatusCode};
+
+use dir::Dir;
 
 /// Runs `test` on one P and on two, and then finds no task left.
 fn on_each(test: impl AsyncFn()) {

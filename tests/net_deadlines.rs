@@ -1,6 +1,8 @@
 //! Deadlines as in Go's net/timeout_test.go, over each kind of object that has
 //! them.
 
+#[path = "support/dir.rs"]
+mod dir;
 #[path = "support/no_sources.rs"]
 mod no_sources;
 
@@ -15,6 +17,8 @@ use gmp::Async;
 use gmp::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use gmp::runtime::{Builder, Handle};
 use gmp::time::{Instant, timeout};
+
+use dir::Dir;
 
 /// Runs `test` on one P and on four, and then finds no source left.
 fn on_each(test: impl AsyncFn()) {
@@ -284,10 +288,8 @@ fn an_accept_ends_at_its_deadline() {
         listener.set_deadline(None);
         assert!(timeout(50 * MS, accept()).await.is_err());
 
-        let path = std::env::temp_dir().join(format!("gmp-deadline-{}", std::process::id()));
-        let _ = std::fs::remove_file(&path);
-        let listener = UnixListener::bind(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
+        let dir = Dir::new();
+        let listener = UnixListener::bind(dir.at("socket")).unwrap();
         listener.set_deadline(after(MS));
         timed_out(listener.accept().await.map(|_| 0));
     });

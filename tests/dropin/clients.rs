@@ -223,8 +223,8 @@ fn a_host_that_does_not_answer_meets_the_connect_timeout() {
 #[test]
 fn a_unix_socket_can_be_asked() {
     on_each(async || {
-        let path = std::env::temp_dir().join(format!("gmp-client-{}", std::process::id()));
-        let _ = std::fs::remove_file(&path);
+        let dir = Dir::new();
+        let path = dir.at("socket");
         let client = build(UnixConnector::new(&path));
         let ask = || client.request(request("http://daemon/path", &Bytes::from_static(b"body")));
         let error = ask().await.unwrap_err();
@@ -236,7 +236,6 @@ fn a_unix_socket_can_be_asked() {
         assert_eq!(body_of(response).await, "body");
         serving.abort();
         drop(client);
-        std::fs::remove_file(&path).unwrap();
     });
 }
 

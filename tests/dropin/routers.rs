@@ -147,8 +147,8 @@ fn an_address_in_the_extensions_is_not_taken_for_the_peers() {
 #[test]
 fn a_router_is_served_on_a_unix_socket() {
     on_each(async || {
-        let path = std::env::temp_dir().join(format!("gmp-router-{}", std::process::id()));
-        let _ = std::fs::remove_file(&path);
+        let dir = Dir::new();
+        let path = dir.at("socket");
         let listener = UnixListener::bind(&path).unwrap();
         let peer = async |info: ConnectInfo<std::os::unix::net::SocketAddr>| {
             assert!(info.0.is_unnamed());
@@ -178,7 +178,6 @@ fn a_router_is_served_on_a_unix_socket() {
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         drop(pool);
         serving.abort();
-        std::fs::remove_file(&path).unwrap();
     });
 }
 

@@ -319,8 +319,8 @@ fn the_time_for_a_head_begins_anew_after_each_request() {
     let runtime = Builder::new().procs(1).build().unwrap();
     let test = runtime.spawn(async {
         gmp::time::pause();
-        let path = std::env::temp_dir().join(format!("gmp-head-{}", std::process::id()));
-        let _ = std::fs::remove_file(&path);
+        let dir = Dir::new();
+        let path = dir.at("socket");
         let listener = UnixListener::bind(&path).unwrap();
         let minute = Duration::from_secs(60);
         let serving = serve(listener, service_fn(answer)).header_read_timeout(minute);
@@ -341,7 +341,6 @@ fn the_time_for_a_head_begins_anew_after_each_request() {
             assert!(took >= 5 * minute / 2 && took < 3 * minute, "{took:?}");
         }
         serving.abort();
-        std::fs::remove_file(&path).unwrap();
     });
     runtime.block_on(test).unwrap();
 }

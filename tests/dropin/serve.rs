@@ -130,8 +130,8 @@ fn an_upgraded_connection_outlives_the_server() {
 #[test]
 fn a_unix_listener_is_served() {
     on_each(async || {
-        let path = std::env::temp_dir().join(format!("gmp-serve-{}", std::process::id()));
-        let _ = std::fs::remove_file(&path);
+        let dir = Dir::new();
+        let path = dir.at("socket");
         let listener = UnixListener::bind(&path).unwrap();
         let (stop, stopped) = signal();
         let serving = gmp::spawn(
@@ -147,7 +147,6 @@ fn a_unix_listener_is_served() {
         connection.await.unwrap().unwrap();
         stop.send(()).unwrap();
         assert_eq!(serving.await.unwrap().unwrap().left, 0);
-        std::fs::remove_file(&path).unwrap();
     });
 }
 

@@ -213,6 +213,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{BUCKETS, EVERY, Latencies, Latency, Sampler, bucket, end, since, stamp};
+    use crate::sync::Ordering;
 
     #[test]
     fn a_bucket_holds_what_lies_below_its_end() {
@@ -245,7 +246,7 @@ mod tests {
         assert_eq!((0..10 * EVERY).filter(|_| takes()).count(), 10);
         sampler.hurry();
         assert!(takes() && !takes());
-        sampler.0.store(0, std::sync::atomic::Ordering::Relaxed);
+        sampler.0.store(0, Ordering::Relaxed); // ord: a count
         assert!(takes(), "a count that was passed by");
     }
 

@@ -161,8 +161,9 @@ impl Grain {
     /// says nothing of timers.
     fn next(&self, now: u64, fired: u64) -> u64 {
         let nanos = self.nanos.load(Ordering::Relaxed); // ord: the poller's own, handed on with the role
-        if now.saturating_sub(self.chosen.load(Ordering::Relaxed)) < nanos {
-            return nanos; // ord: as above
+        let chosen = self.chosen.load(Ordering::Relaxed); // ord: as above
+        if now.saturating_sub(chosen) < nanos {
+            return nanos;
         }
         self.chosen.store(now, Ordering::Relaxed); // ord: as above
         let since = fired.saturating_sub(self.fired.load(Ordering::Relaxed)); // ord: as above

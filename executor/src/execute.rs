@@ -125,10 +125,11 @@ fn begin_marked(m: &M, header: &Header) -> bool {
     header.park.gave_way()
 }
 
+/// By whoever has begun the poll of the task: drops its future instead.
 #[cold]
 fn cancel_task(sched: &Sched, task: NonNull<Header>) -> bool {
     sched.cancelled.add_shared(1);
-    // SAFETY: whoever calls polls the task, and drops its future instead.
+    // SAFETY: the caller has won edge 2, so the task is not dead.
     let header = unsafe { task.as_ref() };
     // SAFETY: edge 2 was taken by this M: the word says Running.
     unsafe { (header.vtable.cancel)(task) };

@@ -68,7 +68,7 @@ pub(crate) fn park_on(reason: WaitReason, location: &'static Location<'static>, 
             m.progress.leaf_waits();
             if probe::ON {
                 let stack = if probe::wants_stacks() {
-                    stacks::capture(m.poll_frame.get())
+                    stacks::at_leaf(m, reason)
                 } else {
                     0
                 };

@@ -356,8 +356,14 @@ impl Extras {
     /// A wait under the set `labels`, on the stack of that number; 0: not noted.
     #[inline]
     pub(crate) fn new(reason: WaitReason, labels: u16, stack: u32) -> Extras {
-        let stack = u64::from(stack) << Extras::STACK;
-        Extras(stack | (reason as u64) << REASON).with_labels(labels)
+        Extras((reason as u64) << REASON)
+            .with_labels(labels)
+            .with_stack(stack)
+    }
+
+    pub(crate) fn with_stack(self, stack: u32) -> Extras {
+        let rest = self.0 & u64::from(u32::MAX);
+        Extras(rest | u64::from(stack) << Extras::STACK)
     }
 
     pub(crate) fn with_labels(self, labels: u16) -> Extras {

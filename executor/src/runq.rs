@@ -125,6 +125,7 @@ impl<T: Item> RunQueue<T> {
         let raw = item.into_raw();
         // Only the owner makes `runnext` non-null, so null read here stays null
         // and a plain store will do.
+        // ord: nothing is taken from behind a null
         if next && self.runnext.load(Ordering::Relaxed).is_null() {
             // ord: publishes the item behind `raw` to the thief that takes runnext;
             // pairs with take_runnext; model runnext_once

@@ -35,12 +35,13 @@ mod polls {
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::hint::black_box;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use crate::fork::Process;
 use crate::g::Header;
+use crate::m::{self, M};
 use crate::polltick::Seen;
-use crate::probe;
+use crate::probe::{self, WaitReason};
 use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, lock};
 
 /// Whether dumps do not ask for the stacks of long polls.
@@ -216,6 +217,40 @@ pub(crate) fn capture(end: usize) -> u32 {
         0 => 0,
         n => number_of(&stack[..n]),
     }
+}
+
+/// The number of the stack of a leaf that is about to wait. Whoever gives a name to
+/// somebody else's wait is further out than that one, which the clone of its waker
+/// has told.
+#[inline(never)]
+pub(crate) fn at_leaf(m: &M, reason: WaitReason) -> u32 {
+    let noted = m.leaf.get().extras.stack();
+    if reason == WaitReason::Foreign && noted != 0 {
+        return noted;
+    }
+    capture(m.poll_frame.get())
+}
+
+/// A waker of the task was cloned while stacks are wanted. If that is the one that
+/// this thread polls, a leaf that we do not know is about to wait; one of ours notes
+/// its own stack after this.
+#[cold]
+#[inline(never)]
+pub(crate) fn waker_cloned(task: NonNull<Header>) {
+    // The walk begins here and not in a closure, whose name is not told as ours.
+    let end = m::with_current(|m| {
+        let m = m.filter(|m| ptr::eq(m.curg.get(), task.as_ptr()))?;
+        (m.leaf.get().extras.stack() == 0).then(|| m.poll_frame.get())
+    });
+    let Some(end) = end else { return };
+    let stack = capture(end);
+    m::with_current(|m| {
+        if let Some(m) = m {
+            let mut leaf = m.leaf.get();
+            leaf.extras = leaf.extras.with_stack(stack);
+            m.leaf.set(leaf);
+        }
+    });
 }
 
 /// Whether a walk finds the frames of this program: it does not, if the program was

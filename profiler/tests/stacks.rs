@@ -86,6 +86,30 @@ fn a_stack_names_the_functions_from_the_leaf_to_the_task() {
     assert!(!block.functions.iter().any(runtime), "{text}");
 }
 
+async fn foreign() -> u8 {
+    let (_kept, receiver) = futures::channel::oneshot::channel();
+    let _kept = Box::leak(Box::new(_kept));
+    receiver.await.unwrap_or(0) // at: foreign
+}
+
+/// A leaf that is not gmp's: its wait begins with a clone of the waker.
+#[test]
+fn the_clone_of_a_waker_notes_the_stack_of_a_foreign_leaf() {
+    let (_one, has) = switch(true);
+    let rt = runtime();
+    drop(rt.spawn(foreign()));
+    drop(rt.spawn(gmp::waiting("somebody else", foreign())));
+    let text = settled(&rt).to_text(2);
+    let wanted = format!("tests/stacks.rs:{} ", line_of("foreign"));
+    for state in ["waiting", "waiting: somebody else"] {
+        let block = text
+            .split("\n\n")
+            .find(|block| block.contains(&format!("[{state}]")));
+        let block = block.unwrap_or_else(|| panic!("no {state} in {text}"));
+        assert_eq!(block.contains(&wanted), has, "{text}");
+    }
+}
+
 /// Three tasks on one stack and one on another, whose waits are at the same place.
 fn four(rt: &Runtime) -> Profile {
     (0..3).for_each(|_| drop(rt.spawn(outer())));

@@ -37,6 +37,7 @@ fn yields(world: &World, m: &M, id: u64) {
     assert_eq!(world.execute(m, gp), [id]);
 }
 
+/// Rule R-G-10, in the default rules; Go's in those of 1.17.
 #[test]
 fn a_yielder_stays_with_its_p_while_all_are_busy() {
     for rules in RULES {
@@ -80,6 +81,7 @@ fn yielders_and_the_global_queue_share_the_61st_tick() {
     assert_eq!(world.rounds(&ms[0], 1), [B]);
 }
 
+/// Rule L-6.
 #[test]
 fn an_idle_p_gets_all_that_gave_way() {
     let world = World::new(Rules::Default, 2);
@@ -93,7 +95,7 @@ fn an_idle_p_gets_all_that_gave_way() {
     assert!(!ms[0].must_p().has_work());
 }
 
-/// Half of them, rounded up, the oldest first: as from a ring.
+/// Rule R-STEAL-6: half of them, rounded up, the oldest first: as from a ring.
 #[test]
 fn a_thief_finds_yielders() {
     let world = World::new(Rules::Default, 2);

@@ -8,7 +8,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::sched::Sched;
 use crate::sync::{AtomicPtr, Ordering};
-use crate::{m, orphan, probe, ready};
+use crate::{m, orphan, probe, ready, stacks};
 
 use super::header::{self, Header, ReadyG};
 use super::refs::Released;
@@ -156,8 +156,12 @@ fn task(data: *const ()) -> NonNull<Header> {
 }
 
 unsafe fn clone(data: *const ()) -> RawWaker {
+    let task = task(data);
     // SAFETY: the waker that is cloned keeps the task.
-    unsafe { task(data).as_ref() }.refs.add_waker();
+    unsafe { task.as_ref() }.refs.add_waker();
+    if probe::wants_stacks() {
+        stacks::waker_cloned(task);
+    }
     RawWaker::new(data, &VTABLE)
 }
 

@@ -89,6 +89,14 @@ pub(crate) struct Noted {
     /// header has no room for a number, and few programs ask for stacks.
     of_tasks: [Mutex<OfTasks>; SHARDS],
     /// Held by whoever asks long polls for theirs.
+    #[cfg_attr(
+        not(all(
+            target_os = "linux",
+            target_pointer_width = "64",
+            any(target_arch = "x86_64", target_arch = "aarch64")
+        )),
+        expect(dead_code, reason = "nobody is asked here")
+    )]
     asking: Mutex<()>,
 }
 

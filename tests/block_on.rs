@@ -528,9 +528,14 @@ fn sleeps_and_handles_go_from_runtime_to_runtime() {
     within(60, || {
         let (a, b) = (runtime(1), runtime(1));
         for _ in 0..20 {
-            // Armed on the heap of a, awaited by a task of b.
-            let mut nap = Box::pin(sleep(Duration::from_millis(2)));
-            a.block_on(async { assert!(futures::poll!(&mut nap).is_pending()) });
+            // Armed on the heap of a, awaited by a task of b. One that was over before
+            // its first poll is armed nowhere.
+            let nap = loop {
+                let mut nap = Box::pin(sleep(Duration::from_millis(2)));
+                if a.block_on(async { futures::poll!(&mut nap).is_pending() }) {
+                    break nap;
+                }
+            };
             let task = b.spawn(async move {
                 nap.await;
                 assert!(Handle::current().num_tasks() <= 1, "on its own runtime");

@@ -123,8 +123,9 @@ pub fn preempt_wanted() -> bool {
     preempt::wanted()
 }
 
-/// Gives way: the running task goes to the tail of the global queue when its
-/// poll returns Pending (R-G-10). Outside a task it only wakes the waker.
+/// Gives way: when its poll returns Pending the running task goes to the tail of the
+/// global queue (R-G-10), or behind that queue on its own P while all of several Ps are
+/// busy. Outside a task it only wakes the waker.
 pub fn gosched(cx: &mut Context<'_>) {
     m::with_current(|m| {
         if let Some(m) = m {

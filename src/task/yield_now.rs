@@ -7,7 +7,8 @@ use gmp_executor::leaf;
 use pin_project::pin_project;
 
 /// Gives way: the task goes to the tail of the *global* queue, behind everybody
-/// who is ready now (Go's `runtime.Gosched`, rule R-G-10).
+/// who is ready now (Go's `runtime.Gosched`, rule R-G-10). While all of several Ps are
+/// busy it stays on its own one instead, behind the tasks there and the global queue.
 ///
 /// # Cancel safety
 /// Yes.

@@ -271,21 +271,27 @@ fn local_or_global(m: &M, pp: &P, first: bool) -> Option<(ReadyG, bool)> {
     if let Some(found) = pp.runq.get() {
         return Some(found);
     }
-    let first = match sched.injector.is_empty() {
-        true => None,
-        false => {
-            let n = batch_size(sched.injector.len(), sched.procs(), 0);
-            let first = sched.injector.pop();
-            let mut rest = (1..n).map_while(|_| sched.injector.pop());
-            pp.runq.put_batch(&mut rest);
-            first
-        }
-    };
-    let gp = first.or_else(|| pp.yielded.take())?;
+    let gp = batch(sched, pp).or_else(|| pp.yielded.take())?;
     pp.stats.global_takes.add(1);
-    pp.yielded
-        .take_some(HALF as usize, |gp| _ = runqput(sched, pp, gp, false));
+    if !pp.yielded.is_empty() {
+        pp.yielded
+            .take_some(HALF as usize, |gp| _ = runqput(sched, pp, gp, false));
+        // An M that went to sleep while they were put here has not seen them.
+        wake_p(sched);
+    }
     Some((gp, false))
+}
+
+/// This P's share of the global queue: the first to run, the rest in the ring.
+fn batch(sched: &Sched, pp: &P) -> Option<ReadyG> {
+    if sched.injector.is_empty() {
+        return None;
+    }
+    let n = batch_size(sched.injector.len(), sched.procs(), 0);
+    let gp = sched.injector.pop()?;
+    let mut rest = (1..n).map_while(|_| sched.injector.pop());
+    pp.runq.put_batch(&mut rest);
+    Some(gp)
 }
 
 /// The head of the global queue, and by turns that of the tasks that gave way here.

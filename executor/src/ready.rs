@@ -143,8 +143,8 @@ fn push_overflow(sched: &Sched, overflow: Box<Overflow<ReadyG>>) {
 /// the next batch of the global queue (`proc::local_or_global`). In the queue itself
 /// tasks that yield would change from P to P all the time, and their memory with
 /// them. An M that runs out of work finds them, as it finds what is in a ring. One
-/// that looked a moment too early sleeps on: then this P passes them on with its next
-/// yielder, or runs them, or whoever gets it from sysmon.
+/// that looked a moment too early is woken when this P gets to them, or has its next
+/// yielder, or when sysmon has handed the P on.
 #[inline]
 pub(crate) fn give_way(sched: &Arc<Sched>, pp: &P, gp: ReadyG) {
     let counts = sched.idle.counts();

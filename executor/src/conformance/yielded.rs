@@ -95,6 +95,20 @@ fn an_idle_p_gets_all_that_gave_way() {
     assert!(!ms[0].must_p().has_work());
 }
 
+/// Rule L-6, for an M that looked before they were put.
+#[test]
+fn an_m_that_looked_too_early_is_woken_for_them() {
+    let world = World::new(Rules::Default, 2);
+    let mut ms = gave_way(&world, &[A, B, C]);
+    let idle = ms.pop().expect("two of them");
+    world.sched.lock().pidle_put(idle.release_p());
+    world.park_ms(1);
+    world.set_tick(ms[0].must_p(), 1);
+    assert_eq!(world.rounds(&ms[0], 1), [A]);
+    assert_eq!(world.started().len(), 1);
+    assert_eq!(world.drain(ms[0].must_p()), (None, vec![B, C]));
+}
+
 /// Rule R-STEAL-6: half of them, rounded up, the oldest first: as from a ring.
 #[test]
 fn a_thief_finds_yielders() {

@@ -70,8 +70,9 @@ impl Metrics {
     #[track_caller]
     pub(crate) fn of(sched: &Sched) -> Metrics {
         sched.assert_here();
-        let finished = sched.ended_tasks();
-        let spawned = finished + sched.live_tasks();
+        // Gauges before counters: if they say that all rest, every run before
+        // that is counted.
+        let spinning = sched.idle.counts().spinning as usize;
         let (threads, idle_threads, idle_procs) = {
             let guard = sched.lock();
             (
@@ -80,6 +81,7 @@ impl Metrics {
                 guard.idle_ps(),
             )
         };
+        let (spawned, finished) = sched.task_counts();
         debug_assert!(lock(&sched.allm).len() <= threads + 64);
         Metrics {
             procs: sched
@@ -101,7 +103,7 @@ impl Metrics {
             threads,
             idle_threads,
             idle_procs,
-            spinning: sched.idle.counts().spinning as usize,
+            spinning,
             injector_depth: sched.global_len(),
             netpoll_waiters: sched.reactor.waiters(),
             latency: Latency::sum(sched.all_ps().map(|pp| &pp.latencies)),

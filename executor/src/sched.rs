@@ -341,20 +341,32 @@ impl Sched {
         self.phase() != OPEN
     }
 
-    /// Tasks spawned and not ended. Exact when nothing moves; `finished` is read
-    /// first, so equality means that at one moment there was none.
+    /// Tasks spawned and not ended. Exact when nothing moves.
     pub(crate) fn live_tasks(&self) -> u64 {
-        let ps = || (0..MAX_PROCS).map_while(|id| self.allp[id].get());
-        let finished =
-            self.foreign_finished.get() + ps().map(|p| p.stats.finished.get()).sum::<u64>();
-        let spawned = self.foreign_spawned.get() + ps().map(|p| p.stats.spawned.get()).sum::<u64>();
-        spawned.saturating_sub(finished)
+        let (spawned, finished) = self.task_counts();
+        spawned - finished
+    }
+
+    /// Tasks spawned so far and tasks that have ended, in whatever way. The ends
+    /// are read first: what has ended was spawned, and if the two are equal there
+    /// was no task at one moment.
+    pub(crate) fn task_counts(&self) -> (u64, u64) {
+        let finished = self.ended_tasks();
+        let spawned: u64 = self.ps_ever().map(|p| p.stats.spawned.get()).sum();
+        (self.foreign_spawned.get() + spawned, finished)
     }
 
     /// Tasks that have ended, in whatever way.
     pub(crate) fn ended_tasks(&self) -> u64 {
-        let ps = (0..MAX_PROCS).map_while(|id| self.allp[id].get());
-        self.foreign_finished.get() + ps.map(|p| p.stats.finished.get()).sum::<u64>()
+        let finished: u64 = self.ps_ever().map(|p| p.stats.finished.get()).sum();
+        self.foreign_finished.get() + finished
+    }
+
+    /// Every P that there ever was: those that `set_procs` took away have counted.
+    fn ps_ever(&self) -> impl Iterator<Item = &P> {
+        (0..MAX_PROCS)
+            .map_while(|id| self.allp[id].get())
+            .map(|p| &**p)
     }
 
     /// The tasks that are inside a poll, a line each.

@@ -6,6 +6,8 @@
 //! nothing may hang, and where a rule names a time its bounds are Go's and a loaded machine has
 //! several trials ([`watched`]). What needs the scheduler's inside is in the executor.
 
+#[path = "../support/eventually.rs"]
+mod eventually;
 mod fairness;
 mod interp;
 mod one_p;

@@ -9,7 +9,8 @@
 //!   is handed to the first waiting receiver itself: no later one takes it away.
 //! - After [`Sender::close`] (or [`Receiver::close`], or the drop of the last
 //!   sender) the values that are inside still come out, then receiving fails.
-//!   Sending fails at once and gives the value back; nothing panics.
+//!   Sending fails at once and gives the value back; nothing panics. A permit that
+//!   was taken before still sends, and receivers wait for it.
 //! - The drop of the last receiver closes the channel and drops what is inside.
 //!
 //! A future that is dropped loses nothing of the channel's: see the notes on

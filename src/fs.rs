@@ -36,6 +36,8 @@
 
 mod dir;
 mod file;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 
 use std::io;
 use std::path::{Path, PathBuf};

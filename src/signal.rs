@@ -63,6 +63,8 @@ kinds! {
     alarm => SIGALRM;
     /// `SIGCHLD`: a child has ended or stopped.
     child => SIGCHLD;
+    /// `SIGIO`: a descriptor that was asked to tell so is ready.
+    io => SIGIO;
     /// `SIGPIPE`: a write that nobody will read.
     pipe => SIGPIPE;
     /// `SIGWINCH`: the terminal's size has changed.
@@ -84,6 +86,25 @@ impl SignalKind {
     pub const fn as_raw_value(&self) -> i32 {
         self.0
     }
+}
+
+impl From<i32> for SignalKind {
+    fn from(number: i32) -> SignalKind {
+        SignalKind(number)
+    }
+}
+
+impl From<SignalKind> for i32 {
+    fn from(kind: SignalKind) -> i32 {
+        kind.0
+    }
+}
+
+/// The names of this module where Tokio has them: `use gmp::signal::unix::{signal,
+/// SignalKind}`.
+pub mod unix {
+    pub use super::unix as signal;
+    pub use super::{Signal, SignalKind};
 }
 
 /// A listener for one kind of signal, from this call on. Each has its own copy

@@ -4,15 +4,17 @@
 //! them work between tasks and threads of any kind, with no runtime around; a
 //! task of this crate that waits in one shows in a dump where and for what.
 //!
-//! Tokio's `blocking_` methods have no counterparts: give the future to
-//! [`block_on`](crate::block_on), which works on any thread.
+//! What has no `blocking_` method can be given to [`block_on`](crate::block_on), which
+//! is all that those methods do: it works on any thread, and in tasks.
 //!
 //! Whoever waits longest is served first. Futures may be dropped at any time: what
 //! was granted to one that is gone goes to the next.
 
 mod barrier;
+mod blocking;
 pub mod broadcast;
 mod lent;
+pub mod mpsc;
 mod mutex;
 mod notify;
 mod once_cell;

@@ -19,6 +19,11 @@ pub use self::yield_now::{
     Safepoint, Unconstrained, YieldNow, consume_budget, safepoint, unconstrained, yield_now,
 };
 
+/// The futures of this module where Tokio has them.
+pub mod futures {
+    pub use super::LocalScope as TaskLocalFuture;
+}
+
 /// The id of the running task.
 ///
 /// # Panics

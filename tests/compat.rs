@@ -1,11 +1,17 @@
 //! Libraries that need a Tokio runtime, inside gmp tasks, on one P and on two.
 
+#![expect(unsafe_code, reason = "forks")]
+
 #[path = "support/certificate.rs"]
 mod certificate;
 #[path = "support/child.rs"]
 mod child;
 #[path = "compat/context.rs"]
 mod context;
+#[path = "compat/fork.rs"]
+mod fork;
+#[path = "support/forked.rs"]
+mod forked;
 #[path = "compat/grpc.rs"]
 mod grpc;
 #[path = "compat/http.rs"]

@@ -2,6 +2,9 @@
 
 #[path = "support/dir.rs"]
 mod dir;
+#[cfg(feature = "tokio-io")]
+#[path = "fs/tokio_io.rs"]
+mod tokio_io;
 #[path = "support/watchdog.rs"]
 mod watchdog;
 
@@ -135,7 +138,7 @@ fn files_read_write_and_seek() {
                 .truncate(true)
                 .open(dir.at("f"))
                 .await?;
-            assert_eq!(emptied.into_std().metadata()?.len(), 0);
+            assert_eq!(emptied.into_std().await.metadata()?.len(), 0);
             io::Result::Ok(())
         })
         .expect("no error");

@@ -15,6 +15,8 @@ mod locks;
 mod mapped;
 #[path = "sync/meetings.rs"]
 mod meetings;
+#[path = "sync/mpsc.rs"]
+mod mpsc;
 #[path = "support/on_1_and_4.rs"]
 mod on_1_and_4;
 #[path = "sync/permits.rs"]

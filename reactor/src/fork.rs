@@ -25,6 +25,16 @@ impl Origin {
         Origin(GENERATION.load(Relaxed))
     }
 
+    /// This process, which is told apart from its children from now on, for who needs
+    /// that before there is a reactor.
+    ///
+    /// # Errors
+    /// No memory for one more handler.
+    pub fn watched() -> io::Result<Origin> {
+        watch()?;
+        Ok(Origin::here())
+    }
+
     /// Its lowest bits, for whoever has no room for more: a process and its parents
     /// have different ones, as far as 256 generations back.
     pub fn low_bits(self) -> u8 {

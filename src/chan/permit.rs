@@ -7,7 +7,6 @@ use std::mem::ManuallyDrop;
 use super::errors::SendError;
 use super::sender::Sender;
 use super::state::Sent;
-use crate::sync::waiters::Wakers;
 
 /// Room for one value: see [`Sender::reserve`]. Dropping it gives the room back.
 #[must_use = "room that nobody uses is missing to others"]
@@ -21,10 +20,12 @@ impl<'a, T> Permit<'a, T> {
         Permit { sender }
     }
 
-    /// Sends `value`, without waiting.
+    /// Sends `value`, without waiting; after a [`close`](Sender::close) as well, and
+    /// receivers wait for it.
     ///
     /// # Errors
-    /// With the value, if the channel was closed meanwhile.
+    /// With the value, if all receivers are gone; of an unbounded channel, also if it
+    /// was closed meanwhile.
     pub fn send(self, value: T) -> Result<(), SendError<T>> {
         ManuallyDrop::new(self).sender.send_reserved(value)
     }
@@ -94,10 +95,17 @@ impl<T> OwnedPermit<T> {
     /// Sends `value`, without waiting, and gives the sender back.
     ///
     /// # Errors
-    /// With the value, if the channel was closed meanwhile.
-    pub fn send(mut self, value: T) -> Result<Sender<T>, SendError<T>> {
+    /// As [`Permit::send`].
+    pub fn send(self, value: T) -> Result<Sender<T>, SendError<T>> {
+        let (sender, sent) = self.try_send(value);
+        sent.map(|()| sender)
+    }
+
+    /// As [`send`](Self::send), and the sender comes back in any case.
+    pub(crate) fn try_send(mut self, value: T) -> (Sender<T>, Result<(), SendError<T>>) {
         let sender = self.take();
-        sender.send_reserved(value).map(|()| sender)
+        let sent = sender.send_reserved(value);
+        (sender, sent)
     }
 
     /// Gives the room back, and the sender.
@@ -130,18 +138,12 @@ impl<T> Drop for OwnedPermit<T> {
 impl<T> Sender<T> {
     fn send_reserved(&self, value: T) -> Result<(), SendError<T>> {
         // The lock ends with this statement, before anybody is woken.
-        let (sent, next) = self.channel().lock().send_reserved(value);
-        let mut wakers = Wakers::default();
-        wakers.add(next);
-        let sent = match sent {
-            Sent::Done(receiver) => {
-                wakers.add(receiver);
-                Ok(())
-            }
-            Sent::Full(value) | Sent::Closed(value) => Err(SendError(value)),
-        };
+        let (sent, wakers) = self.channel().lock().send_reserved(value);
         wakers.wake();
-        sent
+        match sent {
+            Sent::Done(_) => Ok(()),
+            Sent::Full(value) | Sent::Closed(value) => Err(SendError(value)),
+        }
     }
 
     fn give_up_room(&self, permits: usize) {

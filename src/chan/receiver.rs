@@ -156,6 +156,11 @@ impl<T> Receiver<T> {
     pub fn capacity(&self) -> Option<usize> {
         self.channel.capacity
     }
+
+    /// How many more there is room for.
+    pub(crate) fn room_left(&self) -> Option<usize> {
+        self.channel.lock().room_left()
+    }
 }
 
 impl<T> Stream for Receiver<T> {

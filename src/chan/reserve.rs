@@ -42,9 +42,13 @@ impl<T> Sender<T> {
     /// ```
     #[track_caller]
     pub fn reserve(&self) -> Reserving<'_, T> {
+        self.reserve_at(Location::caller())
+    }
+
+    pub(crate) fn reserve_at(&self, location: &'static Location<'static>) -> Reserving<'_, T> {
         Reserving {
             sender: self,
-            place: Place::new(1, Location::caller()),
+            place: Place::new(1, location),
         }
     }
 

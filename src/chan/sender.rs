@@ -127,6 +127,11 @@ impl<T> Sender<T> {
     pub fn capacity(&self) -> Option<usize> {
         self.channel.capacity
     }
+
+    /// How many more there is room for.
+    pub(crate) fn room_left(&self) -> Option<usize> {
+        self.channel.lock().room_left()
+    }
 }
 
 impl<T> Clone for Sender<T> {

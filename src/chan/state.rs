@@ -169,11 +169,10 @@ impl<T> State<T> {
         if self.closed {
             return Sent::Closed(value);
         }
-        if let Some((note, waker)) = self.receiving.pop() {
-            *note = Some((self.handed, value));
-            self.handed += 1;
-            return Sent::Done(waker);
-        }
+        let value = match self.hand(value) {
+            Ok(waker) => return Sent::Done(waker),
+            Err(value) => value,
+        };
         // One that wants much waits though there is some room, and goes first.
         if self.has_room() && self.reserving.is_empty() {
             self.buffer.push_back(value);
@@ -185,6 +184,12 @@ impl<T> State<T> {
     fn has_room(&self) -> bool {
         // Neither comes near a half of all numbers: each value has an address.
         self.len() + self.reserved < self.room
+    }
+
+    /// How many more values may be sent or permits taken; none if unbounded.
+    pub(super) fn room_left(&self) -> Option<usize> {
+        let left = self.room.saturating_sub(self.len() + self.reserved);
+        (self.room < usize::MAX).then_some(left)
     }
 
     /// How many permits there ever are; a rendezvous has one.
@@ -244,34 +249,70 @@ impl<T> State<T> {
         self.reserving.push(Some(waker), want)
     }
 
-    /// Sends into room that was kept. The second waker is of who gets the room, if
-    /// the value did not need it.
-    pub(super) fn send_reserved(&mut self, value: T) -> (Sent<T>, Option<Waker>) {
+    /// Sends into room that was kept, of a closed channel too, as long as somebody may
+    /// receive. Wakes who gets the value, and who gets the room if that did not need it.
+    pub(super) fn send_reserved(&mut self, value: T) -> (Sent<T>, Wakers) {
+        let late = self.closed && (self.receivers == 0 || self.room == usize::MAX);
         self.free(1);
-        if self.closed {
-            return (Sent::Closed(value), None);
+        let mut wakers = Wakers::default();
+        if late {
+            return (Sent::Closed(value), wakers);
         }
-        if self.receiving.is_empty() {
-            self.buffer.push_back(value);
-            return (Sent::Done(None), None);
+        self.ends.used(Half::Senders);
+        match self.hand(value) {
+            Ok(receiver) => {
+                wakers.add(receiver);
+                wakers.add(self.admit());
+            }
+            Err(value) => self.buffer.push_back(value),
         }
-        (self.send(value), self.admit())
+        wakers.append(self.end_if_empty());
+        (Sent::Done(None), wakers)
+    }
+
+    /// Gives a value to the first receiver that waits, if one does.
+    #[inline]
+    fn hand(&mut self, value: T) -> Result<Option<Waker>, T> {
+        let Some((note, waker)) = self.receiving.pop() else {
+            return Err(value);
+        };
+        *note = Some((self.handed, value));
+        self.handed += 1;
+        Ok(waker)
+    }
+
+    /// Nothing will come any more: closed, and no permit is out.
+    fn is_at_its_end(&self) -> bool {
+        self.closed && self.reserved == 0
+    }
+
+    /// The receivers that wait, if nothing will come for them.
+    fn end_if_empty(&mut self) -> Wakers {
+        if self.is_at_its_end() {
+            self.receiving.pop_all()
+        } else {
+            Wakers::default()
+        }
     }
 
     /// Room that was kept is free.
     pub(super) fn give_up_room(&mut self, permits: usize) -> Wakers {
         self.free(permits);
-        self.admit_all()
+        let mut wakers = self.admit_all();
+        wakers.append(self.end_if_empty());
+        wakers
     }
 
     /// Ends the wait for permits of one that goes away.
     pub(super) fn stop_waiting_for_room(&mut self, key: Key) -> (Wakers, impl Sized + use<T>) {
         let removed = self.reserving.remove(key);
-        if removed.note.granted {
-            self.free(removed.note.permits);
-        }
+        let kept = if removed.note.granted {
+            removed.note.permits
+        } else {
+            0
+        };
         // One that wanted much may have stood before others that want less.
-        (self.admit_all(), removed)
+        (self.give_up_room(kept), removed)
     }
 
     /// Receives without waiting: from inside, or from the hands of a sender.
@@ -288,7 +329,7 @@ impl<T> State<T> {
         if let Some((value, waker)) = self.take_from_sender() {
             return Found::Value(value, waker);
         }
-        if self.closed {
+        if self.is_at_its_end() {
             return Found::Closed;
         }
         Found::Empty
@@ -354,11 +395,11 @@ impl<T> State<T> {
         (waker, removed)
     }
 
-    /// Nothing can be sent from here on. Waiting senders keep their values, and
-    /// find them again.
+    /// Nothing can be sent from here on, but with permits that are out. Waiting senders
+    /// keep their values, and find them again.
     pub(super) fn close(&mut self) -> Wakers {
         self.closed = true;
-        let mut wakers = self.receiving.pop_all();
+        let mut wakers = self.end_if_empty();
         wakers.append(self.sending.pop_all());
         wakers.append(self.reserving.pop_all());
         wakers.append(self.closing.pop_all());

@@ -1,7 +1,8 @@
 //! The one Tokio runtime of the process.
 //!
 //! It lives on the stack of its thread, which never returns: nothing can shut it
-//! down under those who hold its handle.
+//! down under those who hold its handle. A child of fork has no such thread, so it
+//! forgets its parent's runtime and starts one of its own.
 
 use std::cell::Cell;
 use std::future::pending;
@@ -11,17 +12,61 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
+use gmp_reactor::Origin;
 use tokio::runtime::{Builder, Handle};
 
-static HANDLE: OnceLock<Handle> = OnceLock::new();
+/// What a process knows of its runtime.
+struct Driver {
+    origin: Origin,
+    handle: OnceLock<Handle>,
+    /// Held by who starts it. A failure leaves nothing behind, so the next one tries
+    /// again.
+    starting: Mutex<()>,
+    /// That of a child of fork, which cannot use this one: the thread is missing, and
+    /// the lock may be held by another one that is.
+    of_child: OnceLock<Box<Driver>>,
+}
 
-/// Held by who starts it. A failure leaves nothing behind, so the next one tries
-/// again.
-static STARTING: Mutex<()> = Mutex::new(());
+static FIRST: OnceLock<Driver> = OnceLock::new();
 
 thread_local! {
-    /// Whether the context is at the bottom of this thread's.
-    static PRESENT: Cell<bool> = const { Cell::new(false) };
+    /// In which process the context became this thread's.
+    static PRESENT: Cell<Option<Origin>> = const { Cell::new(None) };
+}
+
+impl Driver {
+    fn new(origin: Origin) -> Driver {
+        Driver {
+            origin,
+            handle: OnceLock::new(),
+            starting: Mutex::new(()),
+            of_child: OnceLock::new(),
+        }
+    }
+
+    /// This process's.
+    fn here() -> io::Result<&'static Driver> {
+        let origin = Origin::watched()?;
+        let mut driver = FIRST.get_or_init(|| Driver::new(origin));
+        while driver.origin != origin {
+            driver = driver
+                .of_child
+                .get_or_init(|| Box::new(Driver::new(origin)));
+        }
+        Ok(driver)
+    }
+
+    fn start(&self) -> io::Result<&Handle> {
+        if let Some(handle) = self.handle.get() {
+            return Ok(handle);
+        }
+        let _alone = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = self.handle.get() {
+            return Ok(handle);
+        }
+        let handle = start_thread()?;
+        Ok(self.handle.get_or_init(|| handle))
+    }
 }
 
 /// Makes a Tokio runtime present in every task of this process, with nothing to wrap:
@@ -37,6 +82,9 @@ thread_local! {
 /// afterwards as well. Other threads do not: what runs or drops a library's values
 /// there still needs [`.compat()`](super::CompatExt::compat), or
 /// [`handle()`]`.enter()`.
+///
+/// A child of fork has this as well, with a runtime of its own that starts with the
+/// first poll of a task. What waits for its parent's runtime stays where it is.
 ///
 /// # Errors
 /// If the thread or Tokio's I/O driver cannot be made, for want of threads or
@@ -62,15 +110,18 @@ pub fn install() -> io::Result<()> {
     Ok(())
 }
 
-/// Leaves the context on this thread for good. Nothing is beneath it: a guard that
-/// somebody still holds would be dropped out of order.
+/// Leaves the context on this thread for good. Nothing is beneath it, but for the one of
+/// a parent of this process: a guard that somebody still holds would be dropped out of
+/// order.
 fn make_present() {
-    if PRESENT.get() {
+    let before = PRESENT.get();
+    if before.is_some_and(|origin| !origin.is_elsewhere()) {
         return;
     }
-    let Some(handle) = HANDLE.get() else { return };
-    if Handle::try_current().is_err_and(|error| error.is_missing_context()) {
-        PRESENT.set(true);
+    let Ok(handle) = start() else { return };
+    let free = || Handle::try_current().is_err_and(|error| error.is_missing_context());
+    if before.is_some() || free() {
+        PRESENT.set(Some(Origin::here()));
         let _stays = ManuallyDrop::new(handle.enter());
     }
 }
@@ -81,7 +132,7 @@ fn make_present() {
 ///
 /// That runtime needs its I/O driver and timers (`enable_all`), and must outlive
 /// every wrapper: what waits for a runtime that is gone fails or panics, by
-/// Tokio's rules.
+/// Tokio's rules. A child of fork, which lacks its threads, does not have it.
 ///
 /// # Errors
 /// Gives `handle` back if there is one already, of this module's or lent.
@@ -98,8 +149,12 @@ fn make_present() {
 /// # }
 /// ```
 pub fn install_handle(handle: Handle) -> Result<(), Handle> {
-    let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-    HANDLE.set(handle)
+    let Ok(driver) = Driver::here() else {
+        return Err(handle);
+    };
+    let starting = driver.starting.lock();
+    let _alone = starting.unwrap_or_else(PoisonError::into_inner);
+    driver.handle.set(handle)
 }
 
 /// The runtime that is entered: to spawn on it, or to enter it around calls that
@@ -128,15 +183,7 @@ pub fn handle() -> &'static Handle {
 }
 
 fn start() -> io::Result<&'static Handle> {
-    if let Some(handle) = HANDLE.get() {
-        return Ok(handle);
-    }
-    let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(handle) = HANDLE.get() {
-        return Ok(handle);
-    }
-    let handle = start_thread()?;
-    Ok(HANDLE.get_or_init(|| handle))
+    Driver::here()?.start()
 }
 
 /// The runtime is built on its own thread: where that fails, it is dropped there,

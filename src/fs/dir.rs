@@ -63,6 +63,12 @@ impl DirEntry {
         self.0.path()
     }
 
+    /// The number of the file within its file system.
+    #[cfg(unix)]
+    pub fn ino(&self) -> u64 {
+        std::os::unix::fs::DirEntryExt::ino(&self.0)
+    }
+
     /// What kind of thing it is; a link is not followed.
     ///
     /// # Errors

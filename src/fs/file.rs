@@ -73,9 +73,24 @@ impl File {
         File(file)
     }
 
-    /// The file of `std`.
-    pub fn into_std(self) -> std::fs::File {
+    /// The file of `std`. It is there at once; `async` as Tokio's, which has calls to
+    /// wait for.
+    pub async fn into_std(self) -> std::fs::File {
         self.0
+    }
+
+    /// As [`into_std`](Self::into_std), where nothing can be awaited.
+    ///
+    /// # Errors
+    /// None: no call of this type is ever under way behind its user's back. Tokio gives
+    /// the file back if one is.
+    pub fn try_into_std(self) -> Result<std::fs::File, File> {
+        Ok(self.0)
+    }
+
+    #[cfg(feature = "tokio-io")]
+    pub(super) fn std(&self) -> &std::fs::File {
+        &self.0
     }
 
     /// One more handle of the same open file; they share the position.
@@ -160,7 +175,7 @@ impl AsRawFd for File {
 }
 
 /// The check of a leaf, then the call as a whole.
-fn poll_inline<R>(
+pub(super) fn poll_inline<R>(
     cx: &mut Context<'_>,
     call: impl FnOnce() -> io::Result<R>,
 ) -> Poll<io::Result<R>> {

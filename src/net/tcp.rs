@@ -16,3 +16,5 @@ pub type WriteHalf<'a> = super::split::WriteHalf<'a, TcpStream>;
 pub type OwnedReadHalf = super::split::OwnedReadHalf<TcpStream>;
 /// The writing half that [`TcpStream::into_split`] gives.
 pub type OwnedWriteHalf = super::split::OwnedWriteHalf<TcpStream>;
+/// The error of [`OwnedReadHalf::reunite`]: two halves of different streams, given back.
+pub type ReuniteError = super::split::ReuniteError<TcpStream>;

@@ -23,3 +23,5 @@ pub type WriteHalf<'a> = super::split::WriteHalf<'a, UnixStream>;
 pub type OwnedReadHalf = super::split::OwnedReadHalf<UnixStream>;
 /// The writing half that [`UnixStream::into_split`] gives.
 pub type OwnedWriteHalf = super::split::OwnedWriteHalf<UnixStream>;
+/// The error of [`OwnedReadHalf::reunite`]: two halves of different streams, given back.
+pub type ReuniteError = super::split::ReuniteError<UnixStream>;

@@ -1,5 +1,10 @@
 //! What to start, and how.
 
+#![expect(
+    unsafe_code,
+    reason = "hands a closure on that runs between fork and exec"
+)]
+
 use std::ffi::OsStr;
 use std::future::Future;
 use std::io;
@@ -162,6 +167,40 @@ impl Command {
     #[cfg(unix)]
     pub fn process_group(&mut self, group: i32) -> &mut Command {
         std::os::unix::process::CommandExt::process_group(&mut self.std, group);
+        self
+    }
+
+    /// Has `prepare` called in the child, between `fork` and `exec`; several are called
+    /// in the order in which they were given. An error of theirs is that of
+    /// [`spawn`](Self::spawn).
+    ///
+    /// # Safety
+    /// That of std's: the child has one thread, and what the others held at that moment,
+    /// the allocator's locks included, stays locked. Only what is safe in a signal
+    /// handler is safe in `prepare`.
+    ///
+    /// ```
+    /// use gmp::process::Command;
+    ///
+    /// # gmp::block_on(async {
+    /// let mut command = Command::new("true");
+    /// // SAFETY: a system call and nothing else.
+    /// unsafe {
+    ///     command.pre_exec(|| match libc::setsid() {
+    ///         -1 => Err(std::io::Error::last_os_error()),
+    ///         _ => Ok(()),
+    ///     });
+    /// }
+    /// assert!(command.status().await?.success());
+    /// # std::io::Result::Ok(()) }).unwrap();
+    /// ```
+    #[cfg(unix)]
+    pub unsafe fn pre_exec<F>(&mut self, prepare: F) -> &mut Command
+    where
+        F: FnMut() -> io::Result<()> + Send + Sync + 'static,
+    {
+        // SAFETY: the caller's promise is what std asks for.
+        unsafe { std::os::unix::process::CommandExt::pre_exec(&mut self.std, prepare) };
         self
     }
 

@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::task::Poll;
 
-use gmp::chan::{self, Permit, SendError, Sender, TryRecvError, TrySendError};
+use gmp::chan::{self, Permit, RecvError, SendError, Sender, TryRecvError, TrySendError};
 use gmp::runtime::Runtime;
 
 use crate::dice::Dice;
@@ -126,7 +126,7 @@ fn a_waiting_receiver_gets_the_value_and_the_room_goes_on() {
 }
 
 #[test]
-fn closing_ends_permits_and_those_who_wait_for_one() {
+fn closing_ends_those_who_wait_for_a_permit_and_none_that_is_out() {
     let (tx, rx) = chan::bounded(1);
     let permit = tx.try_reserve().expect("room");
     let woken = Woken::new();
@@ -135,7 +135,10 @@ fn closing_ends_permits_and_those_who_wait_for_one() {
     rx.close();
     assert_eq!(woken.count(), 1);
     assert_eq!(ready(poll(&mut waits)).map(drop), Err(SendError(())));
-    assert_eq!(permit.send("back"), Err(SendError("back")));
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+    assert_eq!(permit.send("late"), Ok(()));
+    assert_eq!(rx.try_recv(), Ok("late"));
+    assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
     assert!(tx.try_reserve().expect_err("closed").is_closed());
     assert_eq!(ready(poll(&mut tx.reserve())).map(drop), Err(SendError(())));
     // Without a receiver as well.
@@ -143,6 +146,49 @@ fn closing_ends_permits_and_those_who_wait_for_one() {
     let permit = tx.try_reserve().expect("room");
     drop(rx);
     assert_eq!(permit.send(1), Err(SendError(1)));
+}
+
+#[test]
+fn receivers_of_a_closed_channel_wait_for_permits() {
+    // The last permit is used, dropped, or dropped before its future was polled again.
+    for end in 0..3 {
+        let (tx, rx) = chan::bounded(2);
+        let (first, last) = (tx.try_reserve().expect("room"), tx.try_reserve());
+        let mut granted = tx.reserve();
+        assert!(poll(&mut granted).is_pending());
+        let (wakers, mut recvs) = ([Woken::new(), Woken::new()], [rx.recv(), rx.recv()]);
+        for (recv, woken) in recvs.iter_mut().zip(&wakers) {
+            assert!(poll_with(recv, woken).is_pending());
+        }
+        let last = if end == 2 {
+            // Its room is kept for the one that waits, which is not polled.
+            drop(last);
+            None
+        } else {
+            drop(granted);
+            granted = tx.reserve();
+            Some(last.expect("room"))
+        };
+        tx.close();
+        assert_eq!(wakers.each_ref().map(|w| w.count()), [0, 0], "{end}");
+        first.send(1).expect("receivers");
+        assert_eq!(wakers.each_ref().map(|w| w.count()), [1, 0], "{end}");
+        let [one, other] = &mut recvs;
+        assert_eq!(ready(poll(one)), Ok(1));
+        match (end, last) {
+            (0, Some(last)) => {
+                last.send(2).expect("receivers");
+                assert_eq!(wakers[1].count(), 1);
+                assert_eq!(ready(poll(other)), Ok(2));
+            }
+            (_, last) => {
+                drop((last, granted));
+                assert_eq!(wakers[1].count(), 1, "{end}");
+                assert_eq!(ready(poll(other)), Err(RecvError));
+            }
+        }
+        assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
+    }
 }
 
 #[test]

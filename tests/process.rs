@@ -273,6 +273,27 @@ fn user_group_and_process_group_are_the_childs() {
     });
 }
 
+/// Between fork and exec: what it does is the child's, and its error is the spawn's.
+#[test]
+#[expect(unsafe_code, reason = "runs a closure in the child")]
+fn a_closure_prepares_the_child() {
+    on_each(async || {
+        let mut command = sh("umask");
+        // SAFETY: a system call that touches no memory.
+        unsafe {
+            command.pre_exec(|| {
+                libc::umask(0o123);
+                Ok(())
+            });
+        }
+        assert_eq!(command.output().await.unwrap().stdout, b"0123\n");
+        // SAFETY: no call at all.
+        unsafe { command.pre_exec(|| Err(std::io::Error::from_raw_os_error(libc::EADDRINUSE))) };
+        let error = command.spawn().expect_err("the closure fails");
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    });
+}
+
 #[test]
 fn a_plain_thread_and_a_foreign_executor_may_wait() {
     within(60, || {

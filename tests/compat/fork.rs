@@ -62,7 +62,6 @@ fn a_child_wraps_and_lends_as_its_parent_did() {
             let task = runtime.spawn(nap());
             runtime.block_on(task).expect("no panic");
             assert_ne!(handle().id(), lent.handle().id());
-            std::mem::forget(lent);
         });
         child.ended_well();
         let child = fork(|| {

@@ -226,7 +226,7 @@ fn shut_down() -> io::Error {
     io::Error::other("the runtime has shut down")
 }
 
-/// A listener; see [`unix`]. It is a [`Stream`] as well. Dropping it ends the
+/// A listener; see [`unix()`]. It is a [`Stream`] as well. Dropping it ends the
 /// listening, but does not bring the system's own way back.
 pub struct Signal {
     kind: SignalKind,

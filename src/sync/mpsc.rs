@@ -1,6 +1,6 @@
 //! Channels of one receiver, in the shapes that Tokio's have: `recv` gives an `Option`,
 //! and capacities are numbers. The channels themselves are those of
-//! [`chan`](crate::chan), with its order, its hand-off and its wait reasons; new code
+//! [`chan`], with its order, its hand-off and its wait reasons; new code
 //! has clones of receivers there, and the rendezvous.
 //!
 //! ```

@@ -13,6 +13,8 @@
 
 #![expect(unsafe_code, reason = "installs a signal handler")]
 
+mod again;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -27,6 +29,7 @@ use gmp_reactor::Origin;
 use rustix::net::SendFlags;
 use signal_hook_registry::{FORBIDDEN, SigId};
 
+use self::again::{Listens, REQUESTS};
 use crate::net::UnixStream;
 
 /// Which signal.
@@ -152,6 +155,7 @@ pub fn unix(kind: SignalKind) -> io::Result<Signal> {
         kind,
         id,
         notes,
+        _listens: Listens::to(kind),
         _quit: quit,
     })
 }
@@ -171,6 +175,12 @@ pub async fn ctrl_c() -> io::Result<()> {
 /// Waits until the process is asked to end, by ctrl-c (`SIGINT`) or by `SIGTERM`,
 /// from the first poll on. Which of the two it was.
 ///
+/// When this has returned, both signals are the system's again, unless somebody listens:
+/// a second ctrl-c, or a second `SIGTERM`, ends the process at once, in the middle of
+/// what it finishes. One within 200 milliseconds counts as the same request, for
+/// some programs pass on what their child has heard by itself. A service that does not
+/// want this keeps a [`Signal`] of each kind.
+///
 /// # Errors
 /// The system's, if a handler cannot be installed.
 ///
@@ -183,8 +193,8 @@ pub async fn ctrl_c() -> io::Result<()> {
 /// # gmp::block_on(async {
 /// # let listener = gmp::net::TcpListener::bind("127.0.0.1:0").await?;
 /// # unsafe extern "C" { safe fn raise(number: i32) -> i32; }
-/// # // From here on it does not end this process; again and again, until it is heard.
-/// # drop(gmp::signal::unix(gmp::signal::SignalKind::terminate())?);
+/// # // It does not end this process then; again and again, until it is heard.
+/// # let _heard = gmp::signal::unix(gmp::signal::SignalKind::terminate())?;
 /// # gmp::spawn(async {
 /// #     loop {
 /// #         raise(15);
@@ -207,11 +217,9 @@ pub async fn ctrl_c() -> io::Result<()> {
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```
 pub async fn shutdown() -> io::Result<SignalKind> {
-    let mut requests = [
-        unix(SignalKind::interrupt())?,
-        unix(SignalKind::terminate())?,
-    ];
-    poll_fn(|cx| {
+    let [interrupt, terminate] = REQUESTS;
+    let mut requests = [unix(interrupt)?, unix(terminate)?];
+    let kind = poll_fn(|cx| {
         for request in &mut requests {
             if let Poll::Ready(heard) = request.poll_recv(cx) {
                 return Poll::Ready(heard.map(|()| request.kind).ok_or_else(shut_down));
@@ -219,7 +227,9 @@ pub async fn shutdown() -> io::Result<SignalKind> {
         }
         Poll::Pending
     })
-    .await
+    .await?;
+    again::heard()?;
+    Ok(kind)
 }
 
 fn shut_down() -> io::Error {
@@ -232,6 +242,7 @@ pub struct Signal {
     kind: SignalKind,
     id: SigId,
     notes: UnixStream,
+    _listens: Listens,
     /// It takes the signal away from `#[gmp::main]`, which would end the process.
     _quit: Option<QuitListener>,
 }

@@ -1,10 +1,14 @@
 //! Signals, each in its own kind so that tests do not hear each other.
 
+#[path = "support/child.rs"]
+mod child;
 #[path = "support/limited.rs"]
 mod limited;
 
 use std::io::ErrorKind;
+use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::poll_fn;
@@ -87,6 +91,41 @@ fn ctrl_c_and_requests_to_end_are_heard_by_a_task() {
             assert_eq!(task.await.unwrap().unwrap(), kind);
         }
     });
+}
+
+/// What a process does that finishes its work and never comes to an end.
+fn drains_for_ever(listens: bool) {
+    gmp::block_on(async {
+        let mut stop = std::pin::pin!(shutdown());
+        assert!(futures::poll!(&mut stop).is_pending());
+        raise(Signal::TERM);
+        assert_eq!(stop.await.unwrap(), SignalKind::terminate());
+        let mut listener = listens.then(|| unix(SignalKind::interrupt()).unwrap());
+        // Until one comes that is not the same any more.
+        for heard in 0.. {
+            // As far as it would go without a listener, and further.
+            if listens && heard == 400 {
+                return;
+            }
+            raise(Signal::INT);
+            if let Some(listener) = &mut listener {
+                listener.recv().await.unwrap();
+            }
+            gmp::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+}
+
+#[test]
+fn a_second_request_to_end_ends_the_process_unless_somebody_listens() {
+    const NAME: &str = "a_second_request_to_end_ends_the_process_unless_somebody_listens";
+    if child::is_child(NAME) {
+        return drains_for_ever(std::env::var("LISTENS").is_ok());
+    }
+    let killed = child::run(NAME, &[]).status;
+    assert_eq!(killed.signal(), Some(libc::SIGINT), "{killed}");
+    let ended = child::run(NAME, &[("LISTENS", "1")]).status;
+    assert!(ended.success(), "{ended}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ use rustix::io::Errno;
 use self::annotated::Annotated;
 use self::crowd::Crowd;
 use self::farewell::Farewell;
-use self::greeting::Greeting;
+use self::greeting::{Greeting, Only};
 pub use self::listener::{IncomingStream, Listener};
 pub use self::make::{ByClone, ByClosure, MakeService};
 use super::{Executor, Timer};
@@ -134,6 +134,7 @@ struct Start<L, M> {
     max_connections: usize,
     header_read_timeout: Duration,
     drain_timeout: Duration,
+    only: Option<Only>,
 }
 
 /// What became of a server's connections. From [`Serve`].
@@ -177,6 +178,7 @@ impl<L, M, By> Serve<L, M, By> {
                 max_connections: usize::MAX,
                 header_read_timeout: PATIENCE,
                 drain_timeout: PATIENCE,
+                only: None,
             })),
             by: PhantomData,
         }
@@ -242,6 +244,23 @@ impl<L, M, By> Serve<L, M, By> {
         self
     }
 
+    /// Speaks HTTP/1 alone, with its upgrades. A connection that begins with the preface
+    /// of HTTP/2 is closed. The list of protocols (ALPN) of a listener for TLS should
+    /// not have `h2` then, or clients begin with it.
+    #[track_caller]
+    pub fn http1_only(mut self) -> Serve<L, M, By> {
+        self.start().only = Some(Only::Http1);
+        self
+    }
+
+    /// Speaks HTTP/2 alone, as servers of gRPC do. A connection that begins with
+    /// anything else than its preface is closed.
+    #[track_caller]
+    pub fn http2_only(mut self) -> Serve<L, M, By> {
+        self.start().only = Some(Only::Http2);
+        self
+    }
+
     /// Tells clients of HTTP/2 that they may open web sockets on their connection
     /// (extended `CONNECT`, RFC 8441), as [`axum::ws`](crate::axum::ws) opens them.
     ///
@@ -261,7 +280,8 @@ impl<L, M, By> Serve<L, M, By> {
     }
 
     /// Sets what else hyper lets its user set: limits, windows, header case. The
-    /// timers are set already.
+    /// timers are set already, and its choice of one protocol does nothing here: see
+    /// [`http1_only`](Self::http1_only), [`http2_only`](Self::http2_only).
     ///
     /// ```
     /// # use hyper::{Request, Response, body::Incoming, service::service_fn};
@@ -397,7 +417,7 @@ impl<L: Listener, M> Start<L, M> {
             };
             let ticket = crowd.0.enter();
             let id = ticket.id();
-            let io = Greeting::new(Farewell::new(io), patience);
+            let io = Greeting::new(Farewell::new(io), patience, self.only);
             let task = Builder::new()
                 .name(&format!("http {addr:?}"))
                 .spawn(connection::serve(http.clone(), io, service, ticket));

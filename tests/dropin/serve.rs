@@ -102,6 +102,48 @@ fn http2_with_prior_knowledge_shares_the_port() {
     });
 }
 
+#[test]
+fn a_server_may_speak_one_protocol_alone() {
+    on_each(async || {
+        for patience in [Duration::from_secs(30), Duration::MAX] {
+            let server = start(|listener| {
+                serve(listener, |_| service_fn(upgrade))
+                    .header_read_timeout(patience)
+                    .http1_only()
+            });
+            let server = server.await;
+            assert_eq!(
+                raw(server.addr, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await,
+                ""
+            );
+            let (mut sender, connection) = client(server.addr).await;
+            drop(take_over(&mut sender).await);
+            connection.await.unwrap().unwrap();
+            assert_eq!(server.stop().await.left, 0);
+
+            let server = start(|listener| {
+                serve(listener, service_fn(echo))
+                    .header_read_timeout(patience)
+                    .http2_only()
+            });
+            let server = server.await;
+            assert_eq!(
+                raw(server.addr, b"GET / HTTP/1.1\r\nhost: gmp.test\r\n\r\n").await,
+                ""
+            );
+            let (mut sender, connection) = client_of_http2(server.addr).await;
+            let body = Bytes::from_static(b"body");
+            let response = sender
+                .send_request(request("http://gmp.test/", &body))
+                .await;
+            assert_eq!(body_of(response.unwrap()).await, body);
+            drop(sender);
+            connection.await.unwrap().unwrap();
+            assert_eq!(server.stop().await.left, 0);
+        }
+    });
+}
+
 async fn upgrade(request: Request<Incoming>) -> Never {
     give_back(request);
     let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);

@@ -4,6 +4,8 @@
 //! own copy of the deadline, so that sifting compares neighbours in one array and never follows a
 //! pointer. Entries with equal deadlines come out in no particular order.
 
+use crate::prefetch;
+
 /// Children per entry: four entries of sixteen bytes are a cache line's worth, and the tree is half
 /// as deep as a binary one.
 const FAN_OUT: usize = 4;
@@ -45,6 +47,12 @@ impl<T> Heap<T> {
     /// The entry with the smallest deadline.
     pub(crate) fn first(&self) -> Option<&Entry<T>> {
         self.entries.first()
+    }
+
+    /// Those of which one is the first after the next pop.
+    pub(crate) fn seconds(&self) -> &[Entry<T>] {
+        let end = self.entries.len().min(1 + FAN_OUT);
+        self.entries.get(1..end).unwrap_or_default()
     }
 
     /// The entry in the last place, which can leave without any sifting.
@@ -152,6 +160,11 @@ impl<T> Heap<T> {
 
     fn sift_down(&mut self, mut i: usize) {
         while let Some(child) = self.smallest_child(i) {
+            // The next step's candidates are these; in a large heap they are far.
+            let grandchildren = (child * FAN_OUT + 1) * FAN_OUT + 1;
+            if grandchildren < self.entries.len() {
+                prefetch::soon(&raw const self.entries[grandchildren], 5);
+            }
             if self.entries[child].when >= self.entries[i].when {
                 break;
             }

@@ -39,12 +39,13 @@
 //!
 //! Without the last look at [`Timers::next`] a deadline that arrives in between is slept through.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod face;
 mod heap;
 mod mutant;
 mod node;
+mod prefetch;
 mod sync;
 mod timer;
 mod timers;

@@ -13,6 +13,7 @@ use crate::face::Face;
 use crate::heap::{Heap, Keep};
 use crate::mutant::{self, Mutant};
 use crate::node::{Node, Set, Surfaced};
+use crate::prefetch;
 use crate::sync::{Arc, Lock, acquire_fence};
 use crate::timer::Timer;
 
@@ -21,6 +22,9 @@ const SPARE: usize = 256;
 
 /// Zombies that one call removes from one end. One would keep pace; more catches up.
 const TRIM: usize = 8;
+
+/// Cache lines of what a waker points to: what a wake and a short poll of a small task touch.
+const TASK: usize = 4;
 
 /// The timers of one P. Any thread may call everything; the owner of the P calls it most, so that
 /// the lock is free and the data near.
@@ -257,7 +261,13 @@ impl Queue {
             match first.item.surface(first.when) {
                 Surfaced::Fired(waker) => {
                     ran = true;
+                    if let Some(waker) = &waker {
+                        prefetch::soon(waker.data(), TASK);
+                    }
                     ready.extend(waker);
+                    for second in self.heap.seconds() {
+                        prefetch::soon(Arc::as_ptr(&second.item), 1);
+                    }
                     self.heap.pop();
                 }
                 Surfaced::Moved(when) => self.heap.move_first(when),

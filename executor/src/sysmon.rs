@@ -30,6 +30,8 @@ const ANSWER: u64 = 1_000_000;
 const FLOOD: usize = 16;
 /// Between two looks at the limits of the machine.
 const LIMITS_EVERY: u64 = 1_000_000_000;
+/// A deep sleep shorter than this was a pause of a runtime that is at work.
+const PAUSE: u64 = 10_000_000;
 /// Go's longest sleep.
 const DEEP: Duration = Duration::from_secs(60);
 
@@ -77,9 +79,13 @@ impl Delay {
         };
     }
 
-    /// Somebody woke sysmon from its deep sleep.
-    pub(crate) fn woken(&mut self) {
-        self.idle = 0;
+    /// Somebody woke sysmon from a deep sleep of that many nanoseconds. Go looks
+    /// often again after each; the default rules keep the pace over a pause, or
+    /// timers that come every millisecond would be looked at twice as often.
+    pub(crate) fn woken(&mut self, slept: u64) {
+        if slept >= PAUSE || self.rules == Rules::Go117 {
+            self.idle = 0;
+        }
     }
 }
 
@@ -139,7 +145,7 @@ pub(crate) fn run(sched: Arc<Sched>) {
         sysmon.follow_limits(now);
         let quiet = sysmon.is_quiet();
         if quiet && sysmon.deep_sleep() {
-            delay.woken();
+            delay.woken(sysmon.sched.real_nanotime() - now);
             continue;
         }
         sysmon.net_backstop(now);
@@ -374,14 +380,26 @@ impl Sysmon {
         if counts.idle == 0 || counts.spinning > 0 {
             return;
         }
-        let now = sched.nanotime();
-        let timer = sched.earliest_timer();
         let waits = !sched.injector.is_empty()
-            || (timer != 0 && timer <= now)
-            || sched.all_ps().any(P::has_work);
+            || sched.all_ps().any(P::has_work)
+            || self.timer_is_forgotten();
         if waits {
             wake_p(sched);
         }
+    }
+
+    /// Whether a timer is due that nobody comes to. A poller that sleeps for it, or
+    /// for one before it, comes by itself: if it is late, it lets more of them gather.
+    fn timer_is_forgotten(&self) -> bool {
+        let sched = &self.sched;
+        let due = sched.earliest_timer();
+        if due == 0 || due > sched.nanotime() {
+            return false;
+        }
+        // ord: hints; the next look sees what this one missed
+        let until = sched.poll_until.load(Ordering::Relaxed);
+        let polled = sched.lastpoll.load(Ordering::Relaxed) == 0;
+        !(polled && until != 0 && until <= due) || sched.go117()
     }
 
     /// Re-reads affinity and quota at most once a second (L-22). A thread of its
@@ -442,7 +460,7 @@ pub(crate) fn sleeps(stat: &[u8]) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use super::{Delay, sleeps};
+    use super::{Delay, PAUSE, sleeps};
     use crate::sched::Rules;
 
     /// Rule R-SYSMON-1, T-50.
@@ -470,6 +488,25 @@ mod tests {
         for _ in 0..100 {
             assert!(delay.next() <= Duration::from_millis(1));
             delay.looked(false);
+        }
+    }
+
+    #[test]
+    fn a_pause_does_not_hurry_sysmon() {
+        for (rules, after_a_pause) in [(Rules::Go117, 20), (Rules::Default, 1000)] {
+            let mut delay = Delay::new(rules);
+            let looks = |delay: &mut Delay| {
+                for _ in 0..70 {
+                    delay.next();
+                    delay.looked(false);
+                }
+            };
+            looks(&mut delay);
+            delay.woken(PAUSE - 1);
+            assert_eq!(delay.next().as_micros(), after_a_pause);
+            looks(&mut delay);
+            delay.woken(PAUSE);
+            assert!(delay.next().as_micros() <= 250);
         }
     }
 

@@ -11,7 +11,7 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use gmp::__private::testing::schedtick;
-use gmp::runtime::Rules;
+use gmp::runtime::{Rules, Runtime};
 use gmp::time::sleep;
 
 use crate::one_p::{RULES, Run, run};
@@ -82,67 +82,73 @@ struct Fired {
 /// 5 ms for another task and computes for `length`, the others for as long as it.
 fn behind_long_polls(rules: Rules, procs: usize, hogs: u32, length: Duration) -> Fired {
     watch(builder(rules, procs), move |runtime| {
-        let (wakers, parked) = mpsc::channel::<Waker>();
-        let (runs, ran) = mpsc::channel();
-        drop(runtime.spawn(async move {
-            let mut first = true;
-            poll_fn(|cx| {
-                if std::mem::take(&mut first) {
-                    wakers.send(cx.waker().clone()).expect("the test listens");
-                    return Poll::Pending;
-                }
-                Poll::Ready(())
-            })
-            .await;
-            runs.send((Instant::now(), thread::current().id()))
-                .expect("the test listens");
-        }));
-        let waker = parked.recv().expect("the task parks");
-
-        let arrived = Arc::new(AtomicU32::new(0));
-        let over = Arc::new(AtomicBool::new(false));
-        let meet = move || {
-            arrived.fetch_add(1, Ordering::AcqRel);
-            while arrived.load(Ordering::Acquire) < hogs {
-                thread::yield_now();
-            }
-        };
-        let others: Vec<_> = (1..hogs)
-            .map(|_| {
-                let meet = meet.clone();
-                let over = Arc::clone(&over);
-                runtime.spawn(async move {
-                    meet();
-                    while !over.load(Ordering::Acquire) {
-                        std::hint::spin_loop();
-                    }
-                })
-            })
-            .collect();
-        let hog = runtime.spawn(async move {
-            meet();
-            let mut timer = sleep(Duration::from_millis(5));
-            let armed = Instant::now();
-            let answer = Pin::new(&mut timer).poll(&mut Context::from_waker(&waker));
-            assert!(answer.is_pending());
-            spin_until(armed + length);
-            let stuck_for = armed.elapsed();
-            over.store(true, Ordering::Release);
-            // A timer that is dropped does not fire.
-            (armed, stuck_for, thread::current().id(), timer)
-        });
-        let (armed, stuck_for, stuck_on, _timer) = runtime.block_on(hog).expect("the hog ends");
-        for other in others {
-            runtime.block_on(other).expect("a hog ends");
-        }
-        let (at, on) = ran.recv().expect("the timer fires");
-        Fired {
-            after: at.saturating_duration_since(armed),
-            on,
-            stuck_for,
-            stuck_on,
-        }
+        hold_up(runtime, hogs, length)
     })
+}
+
+fn hold_up(runtime: &Runtime, hogs: u32, length: Duration) -> Fired {
+    let (wakers, parked) = mpsc::channel::<Waker>();
+    let (runs, ran) = mpsc::channel();
+    drop(runtime.spawn(async move {
+        let mut first = true;
+        poll_fn(|cx| {
+            if std::mem::take(&mut first) {
+                wakers.send(cx.waker().clone()).expect("the test listens");
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+        .await;
+        runs.send((Instant::now(), thread::current().id()))
+            .expect("the test listens");
+    }));
+    let waker = parked.recv().expect("the task parks");
+
+    let arrived = Arc::new(AtomicU32::new(0));
+    let over = Arc::new(AtomicBool::new(false));
+    let meet = move || {
+        arrived.fetch_add(1, Ordering::AcqRel);
+        while arrived.load(Ordering::Acquire) < hogs {
+            thread::yield_now();
+        }
+    };
+    let others: Vec<_> = (1..hogs)
+        .map(|_| {
+            let meet = meet.clone();
+            let over = Arc::clone(&over);
+            runtime.spawn(async move {
+                meet();
+                while !over.load(Ordering::Acquire) {
+                    std::hint::spin_loop();
+                }
+            })
+        })
+        .collect();
+    let hog = runtime.spawn(async move {
+        meet();
+        // Idle Ms are asleep by then and have not seen the timer.
+        spin_until(Instant::now() + Duration::from_millis(5));
+        let mut timer = sleep(Duration::from_millis(5));
+        let armed = Instant::now();
+        let answer = Pin::new(&mut timer).poll(&mut Context::from_waker(&waker));
+        assert!(answer.is_pending());
+        spin_until(armed + length);
+        let stuck_for = armed.elapsed();
+        over.store(true, Ordering::Release);
+        // A timer that is dropped does not fire.
+        (armed, stuck_for, thread::current().id(), timer)
+    });
+    let (armed, stuck_for, stuck_on, _timer) = runtime.block_on(hog).expect("the hog ends");
+    for other in others {
+        runtime.block_on(other).expect("a hog ends");
+    }
+    let (at, on) = ran.recv().expect("the timer fires");
+    Fired {
+        after: at.saturating_duration_since(armed),
+        on,
+        stuck_for,
+        stuck_on,
+    }
 }
 
 const STUCK: Duration = Duration::from_millis(50);
@@ -159,6 +165,30 @@ fn t64_a_thief_fires_the_timers_of_a_stuck_p() {
                 return Err(format!("{rules:?}: only after {:?}", fired.after));
             }
             assert_ne!(fired.on, fired.stuck_on);
+            Ok(())
+        });
+    }
+}
+
+/// As before, while another M sleeps in the poller for events and a later timer:
+/// it does not know of the stuck P's.
+#[test]
+fn t64_a_poller_that_waits_for_something_else_hides_no_timer() {
+    for rules in RULES {
+        in_trials(|| {
+            let fired = watch(builder(rules, 2), |runtime| {
+                let socket = runtime.block_on(gmp::net::UdpSocket::bind("127.0.0.1:0"));
+                let socket = socket.expect("a port is free");
+                let reader = runtime.spawn(async move {
+                    gmp::time::timeout(Duration::from_secs(3600), socket.recv(&mut [0])).await
+                });
+                let fired = hold_up(runtime, 1, STUCK);
+                reader.abort();
+                fired
+            });
+            if fired.after > STUCK * 8 / 10 {
+                return Err(format!("{rules:?}: only after {:?}", fired.after));
+            }
             Ok(())
         });
     }

@@ -6,7 +6,10 @@ use crate::profiler::leak::{self, Options};
 use crate::profiler::{SigQuit, on_sigquit};
 use crate::runtime::Builder;
 
+pub use futures::{select, select_biased};
 pub use gmp_executor::testing;
+
+pub use crate::select::Selecting;
 
 /// What `#[gmp::test]` asks beyond the builder's knobs.
 #[derive(Debug, Default, Clone, Copy)]

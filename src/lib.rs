@@ -45,6 +45,7 @@ pub mod profiler;
 #[cfg(feature = "quinn")]
 pub mod quinn;
 pub mod runtime;
+mod select;
 pub mod signal;
 pub mod sync;
 pub mod task;
@@ -60,25 +61,6 @@ pub use gmp_macros::{main, test};
 pub use crate::async_io::Async;
 pub use crate::profiler::waiting;
 pub use crate::task::spawn;
-/// Waits for the first of several fused futures: `select!` takes a ready one at
-/// random, `select_biased!` the first in order.
-///
-/// ```
-/// use futures::FutureExt;
-/// use std::time::Duration;
-///
-/// # gmp::block_on(async {
-/// let mut slow = std::pin::pin!(gmp::time::sleep(Duration::from_secs(60)).fuse());
-/// let mut fast = std::pin::pin!(gmp::time::sleep(Duration::from_millis(1)).fuse());
-/// let first = gmp::select! {
-///     () = slow => "slow",
-///     () = fast => "fast",
-/// };
-/// assert_eq!(first, "fast");
-/// # });
-/// ```
-pub use futures::{select, select_biased};
-
 /// Runs `future` to its end on this thread and returns its output.
 ///
 /// Works anywhere: on a plain thread, in library code, inside a gmp task (its P

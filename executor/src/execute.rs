@@ -116,10 +116,11 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
 /// The poll begins of a task that is not plain. Returns whether its last one gave way.
 #[cold]
 fn begin_marked(m: &M, header: &Header) -> bool {
-    if header.park.labels() != 0 {
+    if header.park.labels() != 0 || header.park.selects() {
         // It shows those of its last wait.
         probe::before_loss(m, header);
         header.park.set_labels(header.own_labels());
+        header.park.set_selects(false);
     }
     latency::note(m, header);
     header.park.gave_way()
@@ -183,7 +184,7 @@ fn end_wait(sched: &Sched, m: &M, task: NonNull<Header>, header: &Header) -> End
     let leaf = m.leaf.get();
     probe::before_park(m, header, leaf.extras);
     if !header.park.write(leaf, sched.coarse_ms()) {
-        header.park.settle(header, leaf.extras);
+        header.park.settle(m, header, leaf.extras);
     }
     header.state.end_poll()
 }

@@ -17,7 +17,7 @@ use crate::handle::Handle;
 use crate::held;
 use crate::m::{self, M, YieldAs};
 use crate::preempt;
-use crate::probe::{self, Extras, Leaf, WaitReason};
+use crate::probe::{self, Extras, Leaf, Select, WaitReason};
 use crate::stacks;
 
 /// The preemption check. Pending: the task was asked to give way and is already
@@ -58,6 +58,18 @@ pub fn unpark(reason: WaitReason, target: u64) {
             }
         }
     });
+}
+
+/// The running task polls a `select!` that stands at `location`: until the end of the
+/// poll or until [`select_ends`], its wait is that one's, whatever the leaves in it tell.
+/// `key` is the address of anything that lives as long as the select.
+pub fn select_polls(key: *const (), location: &'static Location<'static>) {
+    m::with_current(|m| m.map(|m| Select::begins(m, key, location)));
+}
+
+/// The select with this key is over.
+pub fn select_ends(key: *const ()) {
+    m::with_current(|m| m.map(|m| Select::ends(m, key)));
 }
 
 /// As [`park`], with the id of the task that is waited for.

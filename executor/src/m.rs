@@ -25,7 +25,7 @@ use crate::g::{Header, TaskRef};
 use crate::p::{P, PRUNNING};
 use crate::park::Note;
 use crate::polltick::PollTick;
-use crate::probe::{self, Leaf};
+use crate::probe::{self, Leaf, Select};
 use crate::rand::Rand;
 use crate::sched::{EXITING, Sched, SchedGuard};
 use crate::steal::StealOrder;
@@ -140,6 +140,7 @@ pub(crate) struct M {
     /// Whether the running task's wakes go to the tail (leaf.rs, `waking_last`).
     pub(crate) wakes_last: Cell<bool>,
     pub(crate) leaf: Cell<Leaf>,
+    pub(crate) select: Cell<Select>,
     /// Whether somebody wants to be told of each poll.
     pub(crate) hooked: bool,
     /// An address in the frame of the present poll's caller, while stacks are wanted.
@@ -253,6 +254,7 @@ impl M {
             yield_as: Cell::new(YieldAs::No),
             wakes_last: Cell::new(false),
             leaf: Cell::new(Leaf::NONE),
+            select: Cell::new(Select::NONE),
             hooked,
             poll_frame: Cell::new(0),
             stack_floor: preempt::stack_floor(),

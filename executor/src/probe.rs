@@ -3,6 +3,7 @@
 
 mod hooks;
 mod record;
+mod select;
 
 use std::any::Any;
 use std::mem::ManuallyDrop;
@@ -11,6 +12,7 @@ use std::ptr;
 
 use crate::g::Header;
 use crate::g::prof::Prof;
+use crate::m::M;
 use crate::stacks;
 use crate::sync::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
@@ -19,6 +21,7 @@ pub(crate) use self::hooks::{
     close, drain, is_quiet, newborn, open, publish, want_stacks, wants_stacks,
 };
 pub use self::record::{Status, TaskInfo};
+pub(crate) use self::select::Select;
 
 /// What a task waits for; the texts are Go's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -128,6 +131,10 @@ pub(crate) struct ParkRecord {
 const LABELS: u32 = 0xffff;
 /// A [`WaitReason`], from this bit on.
 const REASON: u32 = 16;
+const REASONS: u32 = 0x7f << REASON;
+/// The wait is that of a `select!`: the location is its, the reason that of the leaf that
+/// was polled last. Set in a poll, and cleared by the next.
+const SELECT: u32 = 1 << 23;
 // How its last poll went, and what was found before the next:
 /// The last poll held up a P: the task is polled without one.
 const HOLDS_UP: u32 = 1 << 24;
@@ -175,13 +182,23 @@ impl ParkRecord {
         self.target_high.store(high, Ordering::Relaxed); // ord: as above
         self.since_ms.store(since_ms, Ordering::Relaxed); // ord: as above
         let mark = self.mark();
-        self.set_mark((mark & !(0xff << REASON)) | leaf.extras.reason_bits());
-        leaf.extras.are_none() && mark & (LABELS | HAS_STACK) == 0
+        self.set_mark((mark & !REASONS) | leaf.extras.reason_bits());
+        leaf.extras.are_none() && mark & (LABELS | HAS_STACK | SELECT) == 0
     }
 
-    /// What few tasks have: labels other than none, and a stack.
+    /// What few tasks have: labels other than none, a stack, and a select that they wait
+    /// in, which is that of the poll that `m` has made.
     #[cold]
-    pub(crate) fn settle(&self, header: &Header, extras: Extras) {
+    pub(crate) fn settle(&self, m: &M, header: &Header, extras: Extras) {
+        if self.has(SELECT) {
+            match m.select.get().location_for(header) {
+                Some(at) => {
+                    let at = ptr::from_ref(at).cast_mut();
+                    self.location.store(at, Ordering::Relaxed); // ord: as in `write`
+                }
+                None => self.set_manner(SELECT, false),
+            }
+        }
         if let Some(labels) = extras.labels() {
             self.set_labels(labels);
         }
@@ -199,10 +216,19 @@ impl ParkRecord {
     }
 
     /// Whether the poll that begins is as most are. If not: its labels are to be set,
-    /// it is timed, or its last one gave way.
+    /// it is timed, its last one gave way, or was in a select.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.mark() & (LABELS | STAMPED | GAVE_WAY) == 0
+        self.mark() & (LABELS | STAMPED | GAVE_WAY | SELECT) == 0
+    }
+
+    #[inline]
+    pub(crate) fn selects(&self) -> bool {
+        self.has(SELECT)
+    }
+
+    pub(crate) fn set_selects(&self, selects: bool) {
+        self.set_manner(SELECT, selects);
     }
 
     pub(crate) fn target(&self) -> u64 {
@@ -304,7 +330,15 @@ impl ParkRecord {
     }
 
     pub(crate) fn reason(&self) -> WaitReason {
-        WaitReason::from_u8((self.mark() >> REASON) as u8)
+        if self.selects() {
+            return WaitReason::Select;
+        }
+        self.leaf_reason()
+    }
+
+    /// That of the leaf, in a select too.
+    pub(crate) fn leaf_reason(&self) -> WaitReason {
+        WaitReason::from_u8(((self.mark() & REASONS) >> REASON) as u8)
     }
 
     pub(crate) fn stamp(&self, at: u32) {
@@ -376,7 +410,7 @@ impl Extras {
     }
 
     pub(crate) fn reason(self) -> WaitReason {
-        WaitReason::from_u8((self.0 >> REASON) as u8)
+        WaitReason::from_u8((self.reason_bits() >> REASON) as u8)
     }
 
     /// The number of the stack that it was called on; 0: not noted.
@@ -385,7 +419,7 @@ impl Extras {
     }
 
     fn reason_bits(self) -> u32 {
-        self.0 as u32 & 0xff << REASON
+        self.0 as u32 & REASONS
     }
 
     /// No labels and no stack.

@@ -49,7 +49,8 @@ impl Wait {
             return None;
         }
         let (wakers, handles) = header.counts();
-        let (reason, target) = (header.park.reason(), header.park.target());
+        // In a select too: the waker says whether that is all it waits for.
+        let (reason, target) = (header.park.leaf_reason(), header.park.target());
         let on = match (wakers, reason) {
             (0, _) => On::Nothing,
             (2.., _) => return None,

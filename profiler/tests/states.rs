@@ -40,6 +40,7 @@ async fn each_state_has_gos_word_and_its_line() {
         "sync.WaitGroup.Wait",
         "sync.Cond.Wait",
         "join",
+        "select",
         "waiting (leaked)",
     ];
     let blocks = dumps::read(&text);

@@ -54,12 +54,12 @@ pub(crate) async fn waiting() -> std::io::Result<Vec<JoinHandle<()>>> {
         named("sync.Cond.Wait", async { Notify::new().notified().await }), // here: sync.Cond.Wait
         named("join", async move { drop(inner.await) }),                 // here: join
         named("waiting: redis", redis),
-        named("keeper", async move {
+        named("select", async move {
             // The other ends, without which nobody would wait.
             let _others = (rx, tx, kept, read);
             let mut tick = pin!(gmp::time::sleep(LONG).fuse());
             let mut never = pin!(futures::future::pending::<()>().fuse());
-            gmp::select! { () = tick => (), () = never => () }
+            gmp::select! { () = tick => (), () = never => () } // here: select
         }),
     ])
 }

@@ -93,7 +93,9 @@ impl fmt::Display for Link {
             write!(f, " at {}:{}", at.file(), at.line())?;
         }
         match (self.reason, self.held_since) {
-            (WaitReason::Join, _) => write!(f, " of goroutine {}", self.next),
+            (WaitReason::Join | WaitReason::Blocking, _) => {
+                write!(f, " of goroutine {}", self.next)
+            }
             (WaitReason::ChanReceive, _) => write!(f, ", last sent to by goroutine {}", self.next),
             (WaitReason::ChanSend, _) => {
                 write!(f, ", last received from by goroutine {}", self.next)

@@ -54,7 +54,7 @@ pub enum WaitReason {
     WaitGroupWait,
     /// A notification.
     CondWait,
-    /// A blocking call on another thread.
+    /// The end of a closure of `spawn_blocking`.
     Blocking,
     /// Stopped by a suspender.
     Preempted,
@@ -77,7 +77,7 @@ impl WaitReason {
             WaitReason::RwMutexLock => "sync.RWMutex.Lock",
             WaitReason::WaitGroupWait => "sync.WaitGroup.Wait",
             WaitReason::CondWait => "sync.Cond.Wait",
-            WaitReason::Blocking => "syscall",
+            WaitReason::Blocking => "blocking",
             WaitReason::Preempted => "preempted",
         }
     }

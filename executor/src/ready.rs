@@ -207,6 +207,20 @@ pub(crate) fn spawn<F>(
 where
     F: Future,
 {
+    spawn_as::<F, false>(sched, future, location, extra)
+}
+
+/// As [`spawn`]; `BLOCKS`: the future is a closure that may block.
+#[track_caller]
+pub(crate) fn spawn_as<F, const BLOCKS: bool>(
+    sched: &Arc<Sched>,
+    future: F,
+    location: &'static Location<'static>,
+    extra: Option<Box<Extra>>,
+) -> JoinHandle<F::Output>
+where
+    F: Future,
+{
     sched.assert_here();
     m::with_current(|m| {
         let m = m.filter(|m| Arc::ptr_eq(&m.sched, sched));
@@ -231,7 +245,7 @@ where
             spawn_loc: location,
             extra,
         };
-        let task = cell::allocate(future, birth);
+        let task = cell::allocate::<F, BLOCKS>(future, birth);
         if labels != 0 {
             // SAFETY: just allocated.
             unsafe { task.as_ref() }.park.set_labels(labels);
@@ -290,7 +304,7 @@ pub(crate) fn spawn_at_home<F: Future>(
         spawn_loc: location,
         extra: Some(Box::new(extra)),
     };
-    let task = cell::allocate(future, birth);
+    let task = cell::allocate::<F, false>(future, birth);
     // SAFETY: just allocated.
     unsafe { task.as_ref() }.park.set_labels(labels);
     // SAFETY: alive: it was just allocated.

@@ -38,7 +38,7 @@ impl Handle {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        ready::spawn(
+        ready::spawn_as::<_, true>(
             self.sched(),
             async move { block_in_place(f) },
             Location::caller(),

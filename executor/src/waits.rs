@@ -55,7 +55,7 @@ impl Wait {
             (0, _) => On::Nothing,
             (2.., _) => return None,
             _ if target == 0 => return None,
-            (_, WaitReason::Join) => On::Task(target),
+            (_, WaitReason::Join | WaitReason::Blocking) => On::Task(target),
             _ if !held::is_direct(target) => return None,
             (_, WaitReason::MutexLock | WaitReason::RwMutexRLock | WaitReason::RwMutexLock) => {
                 On::Lock(target)

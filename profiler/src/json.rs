@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::panic::Location;
 
-use gmp_executor::WaitReason;
 use gmp_executor::snapshot::TaskInfo;
 
 use crate::labels::Labels;
@@ -48,11 +47,11 @@ fn object(out: &mut String, task: &TaskInfo, resolver: &mut Resolver) {
     out.push_str(",\"waits_for\":");
     optional(out, waiting::name_of(task));
     out.push_str(",\"joins\":");
-    match (task.reason, task.target) {
-        (WaitReason::Join, id @ 1..) => {
+    match task.joins() {
+        Some(id) => {
             let _ = write!(out, "{id}");
         }
-        _ => out.push_str("null"),
+        None => out.push_str("null"),
     }
     out.push_str(",\"labels\":{");
     for (at, (key, value)) in Labels::of(task).iter().enumerate() {

@@ -41,6 +41,7 @@ async fn each_state_has_gos_word_and_its_line() {
         "sync.Cond.Wait",
         "join",
         "select",
+        "blocking",
         "waiting (leaked)",
     ];
     let blocks = dumps::read(&text);

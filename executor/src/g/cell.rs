@@ -43,14 +43,21 @@ pub(crate) struct Birth {
 }
 
 /// Allocates a runnable task with one handle. The future may borrow: the caller
-/// of a non-`'static` future guarantees that it is consumed in time.
-pub(crate) fn allocate<F: Future>(future: F, birth: Birth) -> NonNull<Header> {
+/// of a non-`'static` future guarantees that it is consumed in time. `BLOCKS`: the future
+/// is a closure that may block.
+pub(crate) fn allocate<F: Future, const BLOCKS: bool>(future: F, birth: Birth) -> NonNull<Header> {
     let cell = Box::new(Cell {
         header: Header {
             state: State::new(),
             slot: AtomicU32::new(0),
             refs: Refs::new(),
-            vtable: const { &Cell::<F>::VTABLE },
+            vtable: const {
+                if BLOCKS {
+                    &Cell::<F>::BLOCKING
+                } else {
+                    &Cell::<F>::VTABLE
+                }
+            },
             sched: birth.sched,
             goid: birth.goid,
             spawn_loc: birth.spawn_loc,
@@ -73,6 +80,11 @@ impl<F: Future> Cell<F> {
         dealloc: Cell::<F>::dealloc,
         type_name: std::any::type_name::<F>,
         size: size_of::<Cell<F>>(),
+        blocks: false,
+    };
+    const BLOCKING: VTable = VTable {
+        blocks: true,
+        ..Self::VTABLE
     };
 
     /// # Safety

@@ -64,6 +64,8 @@ pub(crate) struct VTable {
     pub(crate) type_name: fn() -> &'static str,
     /// Bytes of the whole allocation.
     pub(crate) size: usize,
+    /// Whether it is a closure of `spawn_blocking`: who awaits it is told so.
+    pub(crate) blocks: bool,
 }
 
 impl Header {

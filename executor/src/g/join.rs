@@ -233,6 +233,15 @@ impl<T> JoinHandle<T> {
         unsafe { output.assume_init() }
     }
 
+    /// What whoever awaits it waits for.
+    fn reason(&self) -> WaitReason {
+        if self.header().vtable.blocks {
+            WaitReason::Blocking
+        } else {
+            WaitReason::Join
+        }
+    }
+
     /// Registers `waker`; false: the task has ended.
     fn register(&self, snapshot: Snapshot, waker: &Waker) -> bool {
         let header = self.header();
@@ -264,7 +273,7 @@ impl<T> Future for JoinHandle<T> {
             fork::CURE
         );
         if !snapshot.is_dead() && self.register(snapshot, cx.waker()) {
-            leaf::park_on(WaitReason::Join, Location::caller(), self.header().goid);
+            leaf::park_on(self.reason(), Location::caller(), self.header().goid);
             return Poll::Pending;
         }
         // SAFETY: dead, as loaded or as register found.
@@ -281,7 +290,7 @@ impl<T> Drop for JoinHandle<T> {
             drop(unsafe { header.join_waker.replace(None) });
         }
         if !before.is_dead() {
-            leaf::unpark(WaitReason::Join, header.goid);
+            leaf::unpark(self.reason(), header.goid);
         }
         if before.is_dead() {
             // SAFETY: the task is dead and left its output to the handle.

@@ -136,6 +136,12 @@ impl TaskInfo {
         })
     }
 
+    /// The task whose end it waits for, if it awaits a handle.
+    pub fn joins(&self) -> Option<u64> {
+        let joins = matches!(self.reason, WaitReason::Join | WaitReason::Blocking);
+        Some(self.target).filter(|&id| joins && id != 0)
+    }
+
     /// A task inside a poll, of which only its M tells: it may end at any moment.
     pub(crate) fn polled(
         id: u64,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use gmp::chan;
 use gmp::sync::{Mutex, Notify, RwLock, Semaphore, WaitGroup};
-use gmp::task::{JoinHandle, block_in_place};
+use gmp::task::{JoinHandle, block_in_place, spawn_blocking};
 use gmp_profiler::{Profile, Status, TaskInfo};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -64,16 +64,22 @@ pub(crate) async fn waiting() -> std::io::Result<Vec<JoinHandle<()>>> {
     ])
 }
 
-/// Tasks that do not wait.
-pub(crate) fn busy(on: &Arc<AtomicBool>) -> [JoinHandle<()>; 2] {
-    let (until, still) = (on.clone(), on.clone());
-    let blocks = move || {
-        while until.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(1));
+/// Tasks that do not wait, and one that waits for one of them.
+pub(crate) fn busy(on: &Arc<AtomicBool>) -> [JoinHandle<()>; 3] {
+    let still = on.clone();
+    let blocks = |until: Arc<AtomicBool>| {
+        move || {
+            while until.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
     };
+    let (here, there) = (blocks(on.clone()), blocks(on.clone()));
     [
-        named("syscall", async move { block_in_place(blocks) }),
+        named("syscall", async move { block_in_place(here) }),
+        named("blocking", async move {
+            drop(spawn_blocking(there).await); // here: blocking
+        }),
         named("running", async move {
             // Without a check: one that checks is asked to stop for the snapshot.
             while still.load(Ordering::Relaxed) {

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use gmp_executor::Handle;
 use gmp_executor::cycle::{self, Cycle};
 use gmp_executor::snapshot::TaskInfo;
-use gmp_executor::{Handle, WaitReason};
 
 use super::Class;
 use crate::symbols::Resolver;
@@ -98,10 +98,10 @@ impl fmt::Display for Leak {
             text::block(task, &mut Resolver::default())
         )?;
         match self.class {
-            Class::Suspected if task.reason == WaitReason::Join && task.target != 0 => {
-                writeln!(f, "# waits for the end of goroutine {}", task.target)
-            }
-            Class::Suspected => Ok(()),
+            Class::Suspected => match task.joins() {
+                Some(id) => writeln!(f, "# waits for the end of goroutine {id}"),
+                None => Ok(()),
+            },
             Class::Cycle => writeln!(f, "# waits in a cycle: only an abort can end it"),
             Class::Abortable => writeln!(f, "# no waker of it exists: only an abort can end it"),
             Class::Unreachable => {

@@ -6,14 +6,15 @@
 //! has one more.
 
 #![cfg(target_os = "linux")]
-#![expect(unsafe_code, reason = "forks, and asks for a signal")]
+#![expect(unsafe_code, reason = "forks, asks for a signal, and takes stderr")]
 
 #[path = "support/child.rs"]
 mod child;
 #[path = "support/forked.rs"]
 mod forked;
 
-use std::os::fd::OwnedFd;
+use std::io::{BufRead, BufReader};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream as Std;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, exit};
@@ -201,5 +202,29 @@ fn a_handler_of_a_signal_is_no_deadlock() {
         }
         let (_tx, rx) = chan::bounded::<u32>(1);
         runtime().block_on(rx.recv()).expect("never");
+    });
+}
+
+/// Somebody else has the only waker and keeps it: no deadlock, but told.
+#[test]
+fn a_silence_that_only_a_thread_can_end_is_told() {
+    let test = "a_silence_that_only_a_thread_can_end_is_told";
+    is_no_deadlock(test, || {
+        let (stderr, told) = std::io::pipe().expect("a pipe");
+        // SAFETY: both are open.
+        assert!(unsafe { libc::dup2(told.as_raw_fd(), 2) } >= 0);
+        let (tx, rx) = chan::bounded(1);
+        let thread = std::thread::spawn(move || {
+            let mut lines = BufReader::new(stderr).lines();
+            let line = lines.next().expect("it is told").expect("text");
+            tx.try_send(line).expect("room");
+        });
+        let line = runtime().block_on(async {
+            // A waker that lies with the task that is joined is not outside.
+            let asks = gmp::spawn(async move { rx.recv().await.expect("a line") });
+            asks.await.expect("no panic")
+        });
+        assert_eq!(line, "quiescent: 1 wakers held outside");
+        thread.join().expect("no panic");
     });
 }

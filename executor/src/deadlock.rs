@@ -17,6 +17,7 @@ use crate::cycle;
 use crate::g::Header;
 use crate::sched::Sched;
 use crate::sync::{Ordering, lock};
+use crate::waits::{Wanted, edges};
 
 use self::silence::Silence;
 
@@ -55,6 +56,8 @@ pub(crate) enum Found {
     Nothing,
     /// Nothing yet: some thread is on its way to sleep or to its end.
     Unsettled,
+    /// Only somebody outside of the runtime can wake it; polls so far.
+    Outside(u64),
 }
 
 /// Looks for a root that can never go on.
@@ -65,6 +68,7 @@ pub(crate) fn find(sched: &Sched) -> Found {
     }
     match silence::listen(sched) {
         Silence::Final => Found::Deadlock(report(sched, |_| true)),
+        Silence::Outside(polls) => Found::Outside(polls),
         Silence::Broken => Found::Nothing,
         Silence::Unsettled => Found::Unsettled,
     }
@@ -106,6 +110,18 @@ fn text(header: &Header) -> String {
     text
 }
 
+/// Wakers of waiting tasks, without those that lie where only a task finds them: in the
+/// slot of a task that is joined, or with a lock that a task holds.
+fn wakers_outside(sched: &Sched) -> u64 {
+    let mut wakers = 0;
+    sched.registry.for_each(|header, _| {
+        wakers += u64::from(header.counts().0);
+    });
+    let inside = edges(sched, Wanted::Sure, |_| true);
+    let inside = inside.values().filter(|edge| edge.next.is_some()).count();
+    wakers.saturating_sub(inside as u64)
+}
+
 /// How often sysmon looks: once after something ran, for what nothing has touched
 /// does not change; and each look that proves nothing doubles the time to the
 /// next one, since it may read every parked task: looks take a thousandth of the
@@ -116,12 +132,19 @@ pub(crate) struct Pace {
     gap: u64,
     /// The polls that had been done at the last look.
     seen: Option<u64>,
+    /// No look before this moment.
+    rested: u64,
+    /// Since when nothing but the outside can end the silence, and the polls before it.
+    outside: Option<(u64, u64)>,
+    told_outside: bool,
 }
 
 const FIRST_GAP: u64 = 100_000_000;
 const SELDOM: u64 = 30_000_000_000;
 /// The rest after a look, as a multiple of what it took.
 const SHARE: u64 = 1000;
+/// So long a silence that only the outside can end is not told.
+const QUIESCENT: u64 = 5_000_000_000;
 
 impl Pace {
     pub(crate) fn new() -> Pace {
@@ -129,6 +152,9 @@ impl Pace {
             next: 0,
             gap: FIRST_GAP,
             seen: None,
+            rested: 0,
+            outside: None,
+            told_outside: false,
         }
     }
 
@@ -146,7 +172,24 @@ impl Pace {
     /// A look is over.
     fn took(&mut self, since: u64, now: u64) {
         let rest = now.saturating_sub(since).saturating_mul(SHARE);
-        self.next = self.next.max(now.saturating_add(rest));
+        self.rested = now.saturating_add(rest);
+        self.next = self.next.max(self.rested);
+    }
+
+    /// Only the outside can end the silence that `polls` polls have led to. True, once:
+    /// it has lasted for so long that it is told. Else the next look comes when it has.
+    fn is_quiescent(&mut self, now: u64, polls: u64) -> bool {
+        let same = self.outside.filter(|&(_, before)| before == polls);
+        let (since, _) = *self.outside.insert(same.unwrap_or((now, polls)));
+        self.told_outside &= same.is_some();
+        if self.told_outside {
+            return false;
+        }
+        self.told_outside = now - since >= QUIESCENT;
+        if !self.told_outside {
+            self.next = self.next.min((since + QUIESCENT).max(self.rested));
+        }
+        self.told_outside
     }
 
     /// Time until the next look, in nanoseconds.
@@ -190,6 +233,17 @@ pub(crate) fn check(sched: &Sched, pace: &mut Pace, now: u64, polls: u64) -> boo
             pace.seen = None;
             return true;
         }
+        Found::Outside(polls) => {
+            let tells = matches!(
+                sched.config.on_deadlock,
+                OnDeadlock::Warn | OnDeadlock::Fatal
+            );
+            if tells && pace.is_quiescent(now, polls) {
+                eprintln!("quiescent: {} wakers held outside", wakers_outside(sched));
+            }
+            pace.seen = None;
+            return true;
+        }
     };
     sched.deadlock_told.store(true, Ordering::Relaxed); // ord: once is enough
     match sched.config.on_deadlock {
@@ -207,7 +261,7 @@ pub(crate) fn check(sched: &Sched, pace: &mut Pace, now: u64, polls: u64) -> boo
 
 #[cfg(test)]
 mod tests {
-    use super::{FIRST_GAP, Pace};
+    use super::{FIRST_GAP, Pace, QUIESCENT};
 
     #[test]
     fn looks_grow_rare() {
@@ -220,5 +274,22 @@ mod tests {
         assert_eq!(pace.rest(FIRST_GAP + 1), 2 * FIRST_GAP, "short");
         pace.took(0, FIRST_GAP);
         assert_eq!(pace.rest(FIRST_GAP), 1000 * FIRST_GAP);
+    }
+
+    #[test]
+    fn a_silence_is_told_once_after_five_seconds() {
+        let mut pace = Pace::new();
+        pace.gap = 2 * QUIESCENT;
+        assert!(pace.is_due(1, 7));
+        assert!(!pace.is_quiescent(1, 7));
+        assert_eq!(pace.rest(1), QUIESCENT, "looked at again just then");
+        assert!(!pace.is_quiescent(QUIESCENT, 7));
+        assert!(pace.is_quiescent(QUIESCENT + 1, 7));
+        assert!(!pace.is_quiescent(3 * QUIESCENT, 7), "told");
+        assert!(!pace.is_quiescent(3 * QUIESCENT, 8), "another one");
+        assert!(pace.is_quiescent(4 * QUIESCENT, 8));
+        pace.took(0, QUIESCENT);
+        assert!(!pace.is_quiescent(4 * QUIESCENT, 9));
+        assert_eq!(pace.rest(QUIESCENT), 1000 * QUIESCENT, "looks are not cheap");
     }
 }

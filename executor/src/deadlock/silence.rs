@@ -26,6 +26,9 @@ use crate::sync::{Ordering, lock};
 pub(super) enum Silence {
     /// It is for ever.
     Final,
+    /// Nothing of the runtime's ends it: only a thread or a handler of a signal that is
+    /// not known, if it has a waker. There had been so many polls.
+    Outside(u64),
     /// Something may happen.
     Broken,
     /// Nothing may happen as soon as some threads have gone to sleep or have ended.
@@ -51,12 +54,7 @@ pub(super) fn listen(sched: &Sched) -> Silence {
     let Some(polls) = polls_at_rest(sched) else {
         return Silence::Unsettled;
     };
-    if !handlers_are_known() {
-        return Silence::Broken;
-    }
-    if !threads_are_known(sched) {
-        return Silence::Unsettled;
-    }
+    let known = handlers_are_known() && threads_are_known(sched);
     let mut waits = true;
     sched
         .registry
@@ -65,7 +63,8 @@ pub(super) fn listen(sched: &Sched) -> Silence {
         return Silence::Unsettled;
     }
     match polls_at_rest(sched) == Some(polls) {
-        true => Silence::Final,
+        true if known => Silence::Final,
+        true => Silence::Outside(polls),
         false => Silence::Unsettled,
     }
 }
@@ -157,9 +156,29 @@ fn handlers_are_known() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::polls_at_rest;
+    use super::{Silence, listen, polls_at_rest};
     use crate::Builder;
     use crate::sync::{Ordering, lock};
+
+    /// Threads of the test's are about: only what the runtime has itself is the question.
+    #[test]
+    fn what_waits_for_another_thread_waits_for_the_outside() {
+        let rt = Builder::new().procs(1).build().expect("a runtime");
+        let sched = rt.handle().sched();
+        let _task = rt.spawn(std::future::pending::<()>());
+        let heard = || loop {
+            match listen(sched) {
+                Silence::Unsettled => std::thread::yield_now(),
+                heard => return heard,
+            }
+        };
+        assert!(matches!(heard(), Silence::Outside(_)));
+        let timer = gmp_timers::Timer::new();
+        let when = sched.nanotime() + 3_600_000_000_000;
+        let pp = sched.all_ps().next().expect("a P");
+        pp.timers.add(&timer, when, std::task::Waker::noop());
+        assert_eq!(listen(sched), Silence::Unsettled, "it will go off");
+    }
 
     /// A poll without a P: every P is idle, and somebody runs all the same.
     #[test]

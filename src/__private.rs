@@ -3,7 +3,7 @@
 use std::process;
 
 use crate::profiler::leak::{self, Options};
-use crate::profiler::{SigQuit, on_sigquit};
+use crate::profiler::{SigQuit, note_panics, on_sigquit};
 use crate::runtime::Builder;
 
 pub use futures::{select, select_biased};
@@ -27,6 +27,7 @@ pub fn run_main<F: Future>(builder: Builder, future: F) -> F::Output {
 
 /// The body of a `#[gmp::main]` that says what `SIGQUIT` does.
 pub fn run_main_with<F: Future>(builder: Builder, sigquit: SigQuit, future: F) -> F::Output {
+    note_panics();
     let built = on_sigquit(sigquit).and_then(|()| builder.build());
     match built {
         Ok(runtime) => {

@@ -14,8 +14,9 @@
 pub use gmp_profiler::{
     CatchPanic, Grouped, Mode, NoFramePointers, PanicReport, ParseSigQuitError, Profile, Shot,
     SigQuit, Status, StillRunning, Straggler, Suspended, TaskInfo, WaitReason, Waiting,
-    catch_panic, dump, grouped, labels, leak, num_tasks, on_sigquit, park_stacks, poll_stacks,
-    set_panic_reporter, snapshot, stack, stack_all, suspend, tasks, waiting,
+    catch_panic, dump, grouped, labels, leak, note_panics, num_tasks, on_sigquit, park_stacks,
+    poll_stacks, set_panic_reporter, snapshot, stack, stack_all, suspend, take_report, tasks,
+    waiting,
 };
 #[cfg(feature = "tower")]
 pub use gmp_profiler::{Recover, RecoverFuture, RecoverLayer};

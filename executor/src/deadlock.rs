@@ -290,6 +290,10 @@ mod tests {
         assert!(pace.is_quiescent(4 * QUIESCENT, 8));
         pace.took(0, QUIESCENT);
         assert!(!pace.is_quiescent(4 * QUIESCENT, 9));
-        assert_eq!(pace.rest(QUIESCENT), 1000 * QUIESCENT, "looks are not cheap");
+        assert_eq!(
+            pace.rest(QUIESCENT),
+            1000 * QUIESCENT,
+            "looks are not cheap"
+        );
     }
 }

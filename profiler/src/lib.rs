@@ -24,7 +24,9 @@ mod waiting;
 pub use crate::dump::dump;
 pub use crate::grouped::{Grouped, grouped};
 pub use crate::profile::{Profile, tasks};
-pub use crate::recover::{CatchPanic, PanicReport, catch_panic, set_panic_reporter};
+pub use crate::recover::{
+    CatchPanic, PanicReport, catch_panic, note_panics, set_panic_reporter, take_report,
+};
 #[cfg(feature = "tower")]
 pub use crate::recover::{Recover, RecoverFuture, RecoverLayer};
 #[doc(hidden)]

@@ -49,6 +49,39 @@ pub fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
     }
 }
 
+/// Puts the panic hook in front of the present one that [`take_report`] lives by, once in
+/// a process; `#[gmp::main]` does. Every panic goes on to the hook behind it.
+pub fn note_panics() {
+    hook::install();
+}
+
+/// The report of the panic that was caught last on this thread in the running task: for
+/// those who catch panics by other means than [`catch_panic`], such as the handler of
+/// `tower_http::catch_panic::CatchPanicLayer::custom`. It has everything but the payload,
+/// which the one who caught it has.
+///
+/// None if there was none since the last call, outside of tasks, or if the hook was not
+/// there: see [`note_panics`]. To be called in the poll that has caught the panic, for the
+/// next one may be on another thread. It goes to the caller alone, not to
+/// [`set_panic_reporter`]'s function.
+///
+/// ```
+/// use std::panic::catch_unwind;
+///
+/// gmp_profiler::note_panics();
+/// gmp_executor::Handle::current().block_on(async {
+///     let caught = catch_unwind(|| panic!("no such user"));
+///     assert!(caught.is_err());
+///     let report = gmp_profiler::take_report().expect("of this task");
+///     assert_eq!(report.message(), "no such user");
+///     assert!(report.task().is_some());
+///     assert!(gmp_profiler::take_report().is_none());
+/// });
+/// ```
+pub fn take_report() -> Option<PanicReport> {
+    hook::take().map(PanicReport::of_caught)
+}
+
 /// The future of [`catch_panic`].
 #[pin_project]
 #[derive(Debug)]

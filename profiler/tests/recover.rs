@@ -7,7 +7,7 @@ use std::panic::{catch_unwind, resume_unwind};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
-use gmp_profiler::{catch_panic, set_panic_reporter};
+use gmp_profiler::{catch_panic, note_panics, set_panic_reporter, take_report};
 
 static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -153,6 +153,42 @@ async fn the_panic_of_another_task_is_not_mistaken_for_its_own() {
     });
     assert!(caught.await.expect("no panic of its own"));
     assert!(told_with("somebody else's").is_empty());
+}
+
+/// Who catches a panic by other means asks for its report, once and of its own task.
+#[gmp::test]
+async fn whoever_has_caught_a_panic_may_take_its_report() {
+    note_panics();
+    assert!(take_report().is_none());
+    assert!(catch_unwind(|| panic!("an early one")).is_err());
+    assert!(catch_unwind(|| panic!("taken")).is_err());
+    let line = line!() - 1;
+    // On the same thread, in another task.
+    gmp::block_on(async {
+        assert!(take_report().is_none(), "somebody else's");
+    });
+    let report = take_report().expect("the last one");
+    assert_eq!(report.message(), "taken");
+    assert_eq!(report.location().map(|at| at.1), Some(line));
+    let id = gmp::task::id().get();
+    assert_eq!(report.task().map(|task| task.id), Some(id));
+    assert!(report.into_payload().is_none(), "who caught it has it");
+    assert!(take_report().is_none());
+}
+
+#[gmp::test]
+async fn a_report_that_was_taken_is_not_told() {
+    listen();
+    let caught = catch_panic(async {
+        assert!(catch_unwind(|| panic!("left to be told")).is_err());
+        assert!(catch_unwind(|| panic!("taken within")).is_err());
+        take_report()
+    });
+    let report = caught.await.expect("caught inside");
+    assert_eq!(report.expect("noted").message(), "taken within");
+    assert_eq!(told_with("left to be told").len(), 1);
+    assert!(told_with("taken within").is_empty());
+    assert!(take_report().is_none());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `gmp::axum::serve`, by way of hyper-util's client on `gmp::hyper::Connector`.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -21,6 +22,7 @@ use gmp::time::interval;
 use hyper::header::{CONTENT_TYPE, HeaderName};
 use hyper_util::client::legacy::Client;
 use serde_json::{Value, json};
+use tower_http::catch_panic::CatchPanicLayer;
 
 use super::*;
 
@@ -340,5 +342,51 @@ fn uploads_are_streamed_and_limited() {
             assert_eq!(body_of(response).await, answer);
         }
         assert_eq!(server.stop().await.left, 0);
+    });
+}
+
+/// tower-http's layer as it is: its handler is told whose panic it has caught.
+#[test]
+fn a_layer_that_catches_panics_knows_the_task() {
+    gmp::profiler::note_panics();
+    on_each(async || {
+        let (tell, told) = gmp::chan::unbounded();
+        let answers = move |_: Box<dyn Any + Send>| {
+            let report = gmp::profiler::take_report().expect("of this task");
+            tell.try_send(report).expect("room");
+            let mut response = Response::new(Full::from("sorry"));
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        };
+        let (say, said) = gmp::chan::unbounded();
+        let panics = async move |Path(n): Path<u32>| {
+            say.try_send(gmp::task::id()).expect("room");
+            gmp::task::yield_now().await;
+            assert_ne!(n, 7, "no seven");
+            n.to_string()
+        };
+        let router = Router::new()
+            .route("/{n}", get(panics))
+            .layer(CatchPanicLayer::custom(answers));
+        let server = start(router).await;
+        let pool = pool();
+        for (path, wanted) in [("/6", 200), ("/7", 500), ("/8", 200), ("/7", 500)] {
+            let (status, _) = ask(&pool, server.addr, path).await;
+            assert_eq!(status, wanted);
+            let id = said.recv().await.expect("who served it");
+            if wanted == 500 {
+                let report = told.recv().await.expect("a report");
+                assert_eq!(report.task().map(|task| task.id), Some(id.get()));
+                assert!(report.message().contains("no seven"), "{report}");
+                assert!(
+                    report
+                        .to_string()
+                        .contains(&format!("\ngoroutine {id} [running]:\n"))
+                );
+            }
+            assert!(told.try_recv().is_err(), "nothing else");
+        }
+        drop(pool);
+        server.stop().await;
     });
 }

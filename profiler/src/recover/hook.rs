@@ -25,6 +25,8 @@ struct Watched {
 
 thread_local! {
     static WATCHED: RefCell<Vec<Watched>> = const { RefCell::new(Vec::new()) };
+    /// The last panic in a task that nobody watches, and the task.
+    static LAST: RefCell<Option<(u64, Seen)>> = const { RefCell::new(None) };
 }
 
 /// The running task: a nested `block_on` polls others on the same thread, and
@@ -50,23 +52,53 @@ pub(super) fn install() {
     });
 }
 
-/// False: the panic is not for us. A panic during the destructors of the thread
-/// finds no list and goes to the next hook.
+/// False: the panic is not for a watch, and the next hook is to tell it. A panic during
+/// the destructors of the thread finds no list and goes there as well.
 fn note(info: &PanicHookInfo<'_>) -> bool {
-    let noted = WATCHED.try_with(|watched| {
+    let task = task();
+    let watched = WATCHED.try_with(|watched| {
         let mut watched = watched.try_borrow_mut().ok()?;
-        let watch = watched.last_mut().filter(|watch| watch.task == task())?;
+        let watch = watched.last_mut().filter(|watch| watch.task == task)?;
+        watch.seen.push(Seen::of(info)?);
+        Some(())
+    });
+    let is_watched = matches!(watched, Ok(Some(())));
+    if !is_watched && let Some(task) = task {
+        // What it takes the place of is dropped, which is no code of the user's.
+        let _ended = LAST.try_with(|last| {
+            let seen = Seen::of(info)?;
+            last.try_borrow_mut().ok()?.replace((task, seen));
+            Some(())
+        });
+    }
+    is_watched
+}
+
+impl Seen {
+    fn of(info: &PanicHookInfo<'_>) -> Option<Seen> {
         let at = info.location()?;
-        watch.seen.push(Seen {
+        Some(Seen {
             message: info.payload_as_str().unwrap_or("(no message)").to_owned(),
             file: at.file().to_owned(),
             line: at.line(),
             column: at.column(),
             backtrace: Backtrace::capture(),
-        });
-        Some(())
+        })
+    }
+}
+
+/// Takes the last panic of the running task on this thread: from its watch, which then
+/// does not tell it, if there is one.
+pub(super) fn take() -> Option<Seen> {
+    let task = task();
+    let watched = WATCHED.with_borrow_mut(|watched| {
+        let watch = watched.last_mut().filter(|watch| watch.task == task)?;
+        watch.seen.pop()
     });
-    matches!(noted, Ok(Some(())))
+    watched.or_else(|| {
+        let of_task = LAST.with_borrow_mut(|last| last.take_if(|last| Some(last.0) == task));
+        of_task.map(|(_, seen)| seen)
+    })
 }
 
 /// Watches this thread until it ends.

@@ -55,6 +55,7 @@ mod hooks;
 mod idle;
 #[cfg(not(loom))]
 mod injector;
+mod jitter;
 #[cfg(not(loom))]
 mod latency;
 #[cfg(not(loom))]

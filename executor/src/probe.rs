@@ -12,6 +12,7 @@ use std::ptr;
 
 use crate::g::Header;
 use crate::g::prof::Prof;
+use crate::jitter;
 use crate::m::M;
 use crate::stacks;
 use crate::sync::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering};
@@ -177,6 +178,7 @@ impl ParkRecord {
         }
         let location = leaf.location.map_or(ptr::null(), ptr::from_ref).cast_mut();
         self.location.store(location, Ordering::Relaxed); // ord: published by edge 3
+        jitter::point();
         self.target_low.store(leaf.target as u32, Ordering::Relaxed); // ord: as above
         let high = (leaf.target >> 32) as u16;
         self.target_high.store(high, Ordering::Relaxed); // ord: as above

@@ -13,6 +13,12 @@ impl Rand {
         Rand(Cell::new(seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
     }
 
+    /// One that is to be replaced before it is used.
+    #[cfg(gmp_jitter)]
+    pub(crate) const fn first() -> Rand {
+        Rand(Cell::new(0))
+    }
+
     /// The next 32 bits.
     pub(crate) fn next_u32(&self) -> u32 {
         let state = self.0.get().wrapping_add(0xA076_1D64_78BD_642F);

@@ -9,7 +9,8 @@
 //! park costs with stacks off and on; `zoo panics N` what ten thousand panics a second
 //! cost the others, beside N parked tasks; `zoo hog` shows where a task computes; `zoo
 //! stay` keeps the tasks of `states` until its input ends: `kill -QUIT` shows them; `zoo
-//! deadlock` hangs for ever, or ends with status 2 under
+//! sigquit` how late a task that wakes every millisecond is while the signal's dumps are
+//! written; `zoo deadlock` hangs for ever, or ends with status 2 under
 //! `GMP_DEBUG=deadlock=fatal`; `zoo orphan_birth` and `zoo orphan_drop` print the
 //! proof of a leak, the latter with who made it one
 //! (`RUSTFLAGS="--cfg gmp_watch_wakers"`).
@@ -63,12 +64,13 @@ async fn main() -> std::io::Result<()> {
         ["panics", n] => panics::panics(n.parse().expect("a number of tasks")).await,
         ["hog"] => hog().await,
         ["stay"] => stay().await,
+        ["sigquit"] => sigquit().await,
         ["deadlock"] => stuck::deadlock().await,
         ["orphan_birth"] => stuck::orphan_birth().await,
         ["orphan_drop"] => stuck::orphan_drop().await,
         _ => panic!(
             "usage: zoo states [FORM] | zoo snapshot N | zoo soak [SECONDS] | zoo nested [FORM] | \
-             zoo parkcost | zoo panics N | zoo hog | zoo stay | zoo deadlock | zoo orphan_birth | zoo \
+             zoo parkcost | zoo panics N | zoo hog | zoo stay | zoo sigquit | zoo deadlock | zoo orphan_birth | zoo \
              orphan_drop; forms: text, groups, json, folded, pprof, svg"
         ),
     }
@@ -113,6 +115,36 @@ async fn stay() -> std::io::Result<()> {
     input.await.map_err(std::io::Error::other)??;
     on.store(false, Ordering::Relaxed);
     zoo.iter().for_each(JoinHandle::abort);
+    Ok(())
+}
+
+/// Signals to itself: what the dump costs a task that has something to do.
+async fn sigquit() -> std::io::Result<()> {
+    // A machine with other things to do is late as well, but not so late.
+    const LATE: Duration = Duration::from_secs(2);
+    let zoo = waiting().await?;
+    let many: Vec<_> = (0..1000)
+        .map(|_| gmp::spawn(std::future::pending::<()>()).abort_handle())
+        .collect();
+    let pulse = Pulse::start();
+    let calm = pulse.after(Duration::from_millis(500)).await;
+    println!("worst gap of a 1 ms heartbeat: {:?} before", calm.worst());
+    for _ in 0..5 {
+        let pid = std::process::id().to_string();
+        let sent = gmp::task::spawn_blocking(move || {
+            std::process::Command::new("kill")
+                .args(["-QUIT", &pid])
+                .status()
+        });
+        let sent = sent.await.map_err(std::io::Error::other)??;
+        assert!(sent.success(), "kill: {sent}");
+        let worst = pulse.after(Duration::from_millis(300)).await.worst();
+        println!("{worst:?} at a dump of {} tasks", gmp_profiler::num_tasks());
+        assert!(worst < LATE, "the dump kept a task waiting");
+    }
+    pulse.end().await?;
+    zoo.iter().for_each(JoinHandle::abort);
+    many.iter().for_each(gmp::task::AbortHandle::abort);
     Ok(())
 }
 

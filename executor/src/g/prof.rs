@@ -28,6 +28,7 @@
 //! All this holds for who knows the epoch; `snapshot.rs` says how everybody comes
 //! to know it.
 
+use crate::jitter;
 use crate::mutant::{self, Mutant};
 use crate::sync::{AtomicU32, Ordering};
 
@@ -195,6 +196,7 @@ impl Prof {
     }
 
     fn exchange(&self, word: u32, new: u32) -> Result<(), u32> {
+        jitter::point();
         // ord: release: our copy lies before; acquire: what we overwrite next comes
         // after the walker's copy; model none, as in before_park
         self.0

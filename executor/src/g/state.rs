@@ -31,6 +31,7 @@
 
 use gmp_reactor::Origin;
 
+use crate::jitter;
 use crate::mutant::{self, Mutant};
 use crate::sync::{AtomicU32, Ordering};
 
@@ -112,6 +113,7 @@ impl State {
         let mut word = self.0.load(Ordering::Relaxed); // ord: the exchange validates it
         loop {
             let (new, result) = next(word);
+            jitter::point();
             // ord: publishes the caller's work on the task to the next owner and
             // sees the former one's; pairs with itself; model task_state
             match self
@@ -127,6 +129,7 @@ impl State {
     /// The common case of an update, in one try.
     #[inline]
     fn turns(&self, word: u32, new: u32) -> bool {
+        jitter::point();
         // ord: as update; model task_state
         self.0
             .compare_exchange(word, new, Ordering::AcqRel, Ordering::Relaxed)

@@ -13,6 +13,7 @@
 use crate::fork::Process;
 use crate::g::Header;
 use crate::g::prof::{Epoch, Prof};
+use crate::jitter;
 use crate::m::M;
 use crate::sched::Sched;
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
@@ -36,7 +37,9 @@ const PARK_STACK: u32 = 1;
 #[expect(clippy::inline_always, reason = "one load on every wake")]
 fn flags() -> u32 {
     if ON {
-        FLAGS.load(Ordering::Relaxed) // ord: snapshot.rs brings it to everybody
+        let flags = FLAGS.load(Ordering::Relaxed); // ord: snapshot.rs brings it to everybody
+        jitter::point();
+        flags
     } else {
         0
     }
@@ -185,7 +188,9 @@ pub(crate) fn open(sched: &Sched, epoch: Epoch, now_ms: u32) -> Taking {
 /// Tells everybody; whoever has stopped the world, or makes a heavy fence, knows
 /// that they hear it.
 pub(crate) fn publish(epoch: Epoch) {
+    jitter::point();
     FLAGS.fetch_or(epoch.bits(), Ordering::SeqCst); // ord: before the fence of the opener
+    jitter::point();
 }
 
 /// Gives the records that have come so far to `each`, which runs under no lock.
@@ -204,6 +209,7 @@ pub(crate) fn close() {
     for buffer in buffers() {
         lock(buffer).taking = None;
     }
+    jitter::point();
     FLAGS.fetch_and(OTHERS, Ordering::Release); // ord: after the walker's copies
 }
 

@@ -14,6 +14,8 @@ use crate::probe::WaitReason;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, lock};
 use crate::{Builder, Handle, Runtime, leaf, m, stacks};
 
+#[cfg(gmp_jitter)]
+mod jittered;
 #[path = "../../../tests/support/watchdog.rs"]
 mod watchdog;
 
@@ -210,7 +212,14 @@ fn a_walk_without_the_epoch_is_no_cut() {
     assert!(lost > 0, "the test does not see what it looks for");
 }
 
-/// What a record says of a wait is of one wait.
+/// What the record of a task of a ring says is of one wait.
+fn assert_whole(task: &TaskInfo) {
+    assert_eq!(task.reason, WaitReason::Foreign);
+    // The first wait may be of a task that has never had its token.
+    let at = task.location.expect("a leaf told it");
+    assert_eq!(at.line(), place(task.target).line(), "{task:?}");
+}
+
 #[test]
 fn no_record_is_torn() {
     let rt = runtime(2);
@@ -219,10 +228,7 @@ fn no_record_is_torn() {
     for_a_while(|| {
         let (tasks, _) = look(rt.handle(), Hooks::On);
         for task in tasks.iter().filter(|task| task.status == Status::Waiting) {
-            assert_eq!(task.reason, WaitReason::Foreign);
-            // The first wait may be of a task that has never had its token.
-            let at = task.location.expect("a leaf told it");
-            assert_eq!(at.line(), place(task.target).line(), "{task:?}");
+            assert_whole(task);
             seen[usize::from(task.target % 2 == 1)] += 1;
         }
         seen.iter().all(|&n| n > 2000)

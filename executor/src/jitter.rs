@@ -4,8 +4,7 @@
 //! Only a build with `--cfg gmp_jitter` has them; elsewhere [`point`] is nothing.
 
 #[cfg(not(gmp_jitter))]
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "it is empty")]
+#[inline]
 pub(crate) fn point() {}
 
 #[cfg(gmp_jitter)]

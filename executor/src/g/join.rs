@@ -233,13 +233,22 @@ impl<T> JoinHandle<T> {
         unsafe { output.assume_init() }
     }
 
-    /// What whoever awaits it waits for.
-    fn reason(&self) -> WaitReason {
-        if self.header().vtable.blocks {
+    // Few closures block, and many handles are awaited: out of line.
+    #[inline(never)]
+    fn park_blocking(&self, location: &'static Location<'static>) {
+        leaf::park_on(WaitReason::Blocking, location, self.header().goid);
+    }
+
+    /// Before its task has ended nobody waits for it any more.
+    #[inline(never)]
+    fn unpark(&self) {
+        let header = self.header();
+        let reason = if header.vtable.blocks {
             WaitReason::Blocking
         } else {
             WaitReason::Join
-        }
+        };
+        leaf::unpark(reason, header.goid);
     }
 
     /// Registers `waker`; false: the task has ended.
@@ -273,7 +282,11 @@ impl<T> Future for JoinHandle<T> {
             fork::CURE
         );
         if !snapshot.is_dead() && self.register(snapshot, cx.waker()) {
-            leaf::park_on(self.reason(), Location::caller(), self.header().goid);
+            if self.header().vtable.blocks {
+                self.park_blocking(Location::caller());
+            } else {
+                leaf::park_on(WaitReason::Join, Location::caller(), self.header().goid);
+            }
             return Poll::Pending;
         }
         // SAFETY: dead, as loaded or as register found.
@@ -290,7 +303,7 @@ impl<T> Drop for JoinHandle<T> {
             drop(unsafe { header.join_waker.replace(None) });
         }
         if !before.is_dead() {
-            leaf::unpark(self.reason(), header.goid);
+            self.unpark();
         }
         if before.is_dead() {
             // SAFETY: the task is dead and left its output to the handle.

@@ -261,8 +261,12 @@ fn local_or_global(m: &M, pp: &P, first: bool) -> Option<(ReadyG, bool)> {
         // Under load nobody gets as far as the netpoller, and sysmon looks only
         // every 10 ms; so it has its turn beside the global queue.
         if !sched.go117() && m.net_tick.replace(tick) != tick {
-            let list = netpoll::poll_now(m);
+            let mut list = netpoll::poll_now(m);
             if !list.is_empty() {
+                // Without a load what it finds is next, and nobody need be woken.
+                if list.len() == 1 && !pp.has_work() {
+                    return list.pop().map(|gp| (gp, false));
+                }
                 sched.injector.push_all(list);
                 wake_p(sched);
             }

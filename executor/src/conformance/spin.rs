@@ -1,7 +1,11 @@
 //! T-28, T-30, T-33 to T-36, T-38: who starts an M, how many, and with what.
 //! T-29 is beside the counts, in `idle.rs`.
 
-use std::task::Poll;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::task::{Context, Poll};
+
+use gmp_reactor::{Direction, Drained, Registered};
 
 use super::kit::{RULES, World};
 use crate::m::M;
@@ -205,5 +209,47 @@ fn t39_a_spinner_that_gives_up_is_counted_down() {
         assert_eq!((counts.idle, counts.spinning), (2, 0));
         assert_eq!(world.sched.lock().idle_ps(), 2);
         assert!((0..2).all(|id| world.sched.idlep_mask.read(id)));
+    }
+}
+
+/// A task that reads one byte, and the other end. It waits for it.
+fn reader(world: &World, m: &M, id: u64) -> UnixStream {
+    let (here, there) = UnixStream::pair().expect("a pair of sockets");
+    here.set_nonblocking(true).expect("a mode of sockets");
+    let here = Registered::new(&world.sched.reactor, here).expect("a reactor takes a socket");
+    let read = move |cx: &mut Context<'_>| {
+        let read = || Ok((here.get_ref().read(&mut [0])?, Drained::No));
+        let poll = here.source().poll_io(Direction::Read, cx, read);
+        poll.map(|read| assert!(matches!(read, Ok(1))))
+    };
+    assert_eq!(world.execute(m, world.task(id, read)), [id]);
+    there
+}
+
+/// Rule R-POLL-10: where the poller has its turn beside the global queue, a P that
+/// has nothing else runs what it finds, and no M is woken only to find the queues
+/// empty and to sleep in the poller, from where each event then wakes it.
+#[test]
+fn a_lone_event_wakes_no_other_m() {
+    for rules in RULES {
+        let world = World::new(rules, 2);
+        let m = world.m();
+        world.park_ms(1);
+        let mut peer = reader(&world, &m, 1);
+        peer.write_all(b"1").expect("room in the socket");
+        assert_eq!(world.rounds(&m, 1), [1]);
+        assert!(world.started().is_empty(), "{rules:?}");
+
+        let mut peers = [reader(&world, &m, 2), reader(&world, &m, 3)];
+        for peer in &mut peers {
+            peer.write_all(b"1").expect("room in the socket");
+        }
+        world.set_tick(m.must_p(), 61);
+        world.rounds(&m, 1);
+        assert_eq!(
+            world.started().len(),
+            1,
+            "two are more than one P runs at once"
+        );
     }
 }

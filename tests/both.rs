@@ -11,17 +11,25 @@ mod on_gmp {
     mod rt {
         pub(super) use gmp::*;
     }
-    #[path = "names.rs"]
+    mod behaviour;
     mod names;
-    #[path = "service.rs"]
     mod service;
 
-    #[test]
-    fn the_service_runs() {
+    fn run(test: impl Future<Output = ()> + Send + 'static) {
         crate::watchdog::within(120, || {
             let runtime = gmp::runtime::Builder::new().procs(2).build();
-            runtime.expect("threads").block_on(service::story());
+            runtime.expect("threads").block_on(test);
         });
+    }
+
+    #[test]
+    fn a_service_runs() {
+        run(service::story());
+    }
+
+    #[test]
+    fn what_services_rely_on_holds() {
+        run(behaviour::all());
     }
 }
 
@@ -30,19 +38,27 @@ mod on_tokio {
     mod rt {
         pub(super) use tokio::*;
     }
-    #[path = "names.rs"]
+    mod behaviour;
     mod names;
-    #[path = "service.rs"]
     mod service;
 
-    #[test]
-    fn the_service_runs() {
+    fn run(test: impl Future<Output = ()> + Send + 'static) {
         crate::watchdog::within(120, || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
                 .build();
-            runtime.expect("threads").block_on(service::story());
+            runtime.expect("threads").block_on(test);
         });
+    }
+
+    #[test]
+    fn a_service_runs() {
+        run(service::story());
+    }
+
+    #[test]
+    fn what_services_rely_on_holds() {
+        run(behaviour::all());
     }
 }

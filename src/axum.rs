@@ -29,6 +29,7 @@
 //! # std::io::Result::Ok(()) }).unwrap();
 //! ```
 
+mod answers;
 mod connect_info;
 mod keep_alive;
 #[cfg(feature = "tls")]
@@ -49,12 +50,13 @@ use ::hyper::ext::Protocol;
 use hyper_util::service::TowerToHyperService;
 use tower_service::Service;
 
+pub use self::answers::{Answers, ByItself, ByMaking};
 pub use self::connect_info::ConnectInfo;
 pub use self::keep_alive::{KeepAlive, keep_alive};
 use crate::hyper::{IncomingStream, Listener, MakeService, Serve};
 
 /// Serves a router, or any other service of axum's requests: a handler made into
-/// a service, a router within layers.
+/// a service, a router within layers. What `into_make_service` gives will do as well.
 ///
 /// The result is a future with settings, [`Serve`]: a graceful stop, limits of
 /// time and of connections. What [`hyper::serve`](crate::hyper::serve()) says of
@@ -68,13 +70,15 @@ use crate::hyper::{IncomingStream, Listener, MakeService, Serve};
 /// Dropping the future closes the listener and all connections.
 ///
 /// See the [module](self) for an example.
-pub fn serve<L, S>(listener: L, service: S) -> Serve<L, Shared<S>, ByRouter>
+pub fn serve<L, A, S, By>(listener: L, service: A) -> Serve<L, Shared<S>, ByRouter>
 where
     L: Listener,
     L::Addr: Sync,
+    A: Answers<By, Service = S>,
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
+    let service = service.into_service();
     Serve::new(listener, Shared { service })
 }
 

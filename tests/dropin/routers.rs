@@ -96,6 +96,22 @@ fn routes_state_json_and_what_is_not_there() {
     });
 }
 
+/// As `axum::serve` is often called.
+#[test]
+fn what_makes_a_service_of_a_router_is_served_as_well() {
+    on_each(async || {
+        let server = super::start(|listener| serve(listener, app().into_make_service())).await;
+        let pool = pool();
+        let answer = ask(&pool, server.addr, "/hello/you").await;
+        assert_eq!(answer, (StatusCode::OK, Bytes::from_static(b"you")));
+        let (status, peer) = ask(&pool, server.addr, "/whoami").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(peer.starts_with(b"127.0.0.1:"), "{peer:?}");
+        drop(pool);
+        assert_eq!(server.stop().await.left, 0);
+    });
+}
+
 #[test]
 fn bodies_of_a_mebibyte_go_both_ways_over_either_protocol() {
     on_each(async || {

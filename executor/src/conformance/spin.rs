@@ -226,7 +226,7 @@ fn reader(world: &World, m: &M, id: u64) -> UnixStream {
     there
 }
 
-/// Rule R-POLL-10: where the poller has its turn beside the global queue, a P that
+/// Rule R-POLL-13: where the poller has its turn beside the global queue, a P that
 /// has nothing else runs what it finds, and no M is woken only to find the queues
 /// empty and to sleep in the poller, from where each event then wakes it.
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example hello_hyper -- --port 8080`, then
 //! `curl http://127.0.0.1:8080` or `curl --http2-prior-knowledge ...`. Ctrl-c, or
-//! `SIGTERM`, lets the requests that run finish.
+//! `SIGTERM`, lets the requests that run finish; a second one does not.
 
 use std::convert::Infallible;
 use std::pin::pin;

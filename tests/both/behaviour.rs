@@ -9,6 +9,8 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc as tokios;
+use tokio_util::sync::CancellationToken;
 
 use super::rt;
 use rt::net::{TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream};
@@ -47,6 +49,7 @@ pub(super) async fn all() {
     tcp().await.expect("sockets");
     others().await.expect("sockets");
     children().await.expect("children");
+    guests().await.expect("bytes");
 }
 
 async fn time() {
@@ -507,5 +510,42 @@ async fn children() -> std::io::Result<()> {
         (&output.stdout[..], &output.stderr[..]),
         (&b"out\n"[..], &b"err\n"[..])
     );
+    Ok(())
+}
+
+/// What stays Tokio's, for it needs no runtime.
+async fn guests() -> std::io::Result<()> {
+    let token = CancellationToken::new();
+    let child = token.child_token();
+    let ends = rt::spawn(async move { child.cancelled().await });
+    let (tx, mut rx) = tokios::channel(1);
+    let sender = rt::spawn(async move {
+        for n in 0..100 {
+            tx.send(n).await.expect("open");
+        }
+    });
+    let mut sum = 0;
+    while let Some(n) = rx.recv().await {
+        sum += n;
+    }
+    sender.await?;
+    assert_eq!(sum, 4950);
+    let (near, far) = tokio::io::duplex(4);
+    let echo = rt::spawn(async move {
+        let (mut reads, mut writes) = tokio::io::split(far);
+        let copied = tokio::io::copy(&mut reads, &mut writes).await;
+        writes.shutdown().await.and(copied)
+    });
+    let (mut reads, mut writes) = tokio::io::split(near);
+    let (mut text, all) = (String::new(), b"more than it holds");
+    let write = async {
+        writes.write_all(all).await?;
+        writes.shutdown().await
+    };
+    tokio::try_join!(write, reads.read_to_string(&mut text))?;
+    assert_eq!((echo.await??, text.as_bytes()), (18, &all[..]));
+    assert!(!ends.is_finished());
+    token.cancel();
+    ends.await?;
     Ok(())
 }

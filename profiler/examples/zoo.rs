@@ -1,7 +1,9 @@
 //! Tasks to look at.
 //!
 //! `zoo states [FORM]` shows one task in each state, as text, groups, json, folded,
-//! pprof or svg; `zoo nested [FORM]` shows a park stack
+//! pprof or svg; `zoo sleepers N [SECONDS]` tasks that have slept for two minutes; `zoo pairs
+//! N PAIRS` looks for pairs among N tasks that a snapshot has torn apart; `zoo wedge` asks while every P
+//! computes; `zoo nested [FORM]` shows a park stack
 //! (`RUSTFLAGS="-C force-frame-pointers=yes"`); `zoo snapshot N` times snapshots of N
 //! parked tasks: how long the world stood still, how long all took, and how late a
 //! task was that wakes every millisecond, beside Go where it is installed; `zoo soak
@@ -23,6 +25,8 @@ use std::time::{Duration, Instant};
 use gmp::task::JoinHandle;
 use gmp_profiler::Profile;
 
+#[path = "zoo/pairs.rs"]
+mod pairs;
 #[path = "zoo/panics.rs"]
 mod panics;
 #[path = "zoo/parkcost.rs"]
@@ -37,6 +41,8 @@ mod soak;
 mod states;
 #[path = "zoo/stuck.rs"]
 mod stuck;
+#[path = "zoo/wedge.rs"]
+mod wedge;
 
 use pulse::Pulse;
 use states::{busy, settled, waiting};
@@ -63,13 +69,25 @@ async fn main() -> std::io::Result<()> {
             .map_err(std::io::Error::other)?,
         ["panics", n] => panics::panics(n.parse().expect("a number of tasks")).await,
         ["hog"] => hog().await,
+        ["wedge"] => wedge::wedge().await,
+        ["pairs", all, n] => {
+            let (all, n) = (all.parse(), n.parse());
+            let (all, n) = (all.expect("a number of tasks"), n.expect("one of pairs"));
+            // Among tasks that never rest this one would wait for its turn.
+            gmp::task::block_in_place(|| pairs::pairs(all, n, 20))
+        }
+        ["sleepers", n] => sleepers(n.parse().expect("a number of tasks"), 125).await,
+        ["sleepers", n, seconds] => {
+            let seconds = seconds.parse().expect("a number of seconds");
+            sleepers(n.parse().expect("a number of tasks"), seconds).await
+        }
         ["stay"] => stay().await,
         ["sigquit"] => sigquit().await,
         ["deadlock"] => stuck::deadlock().await,
         ["orphan_birth"] => stuck::orphan_birth().await,
         ["orphan_drop"] => stuck::orphan_drop().await,
         _ => panic!(
-            "usage: zoo states [FORM] | zoo snapshot N | zoo soak [SECONDS] | zoo nested [FORM] | \
+            "usage: zoo states [FORM] | zoo sleepers N [SECONDS] | zoo pairs N PAIRS | zoo wedge | zoo snapshot N | zoo soak [SECONDS] | zoo nested [FORM] | \
              zoo parkcost | zoo panics N | zoo hog | zoo stay | zoo sigquit | zoo deadlock | zoo orphan_birth | zoo \
              orphan_drop; forms: text, groups, json, folded, pprof, svg"
         ),
@@ -146,6 +164,25 @@ async fn sigquit() -> std::io::Result<()> {
     zoo.iter().for_each(JoinHandle::abort);
     many.iter().for_each(gmp::task::AbortHandle::abort);
     Ok(())
+}
+
+/// `n` tasks that have slept for so long.
+async fn sleepers(n: usize, seconds: u64) -> std::io::Result<()> {
+    let tasks: Vec<_> = (0..n)
+        .map(|_| gmp::spawn(async { gmp::time::sleep(LONG).await }))
+        .collect();
+    gmp::time::sleep(Duration::from_secs(seconds)).await;
+    let text = gmp_profiler::stack_all();
+    println!("{text}");
+    tasks.iter().for_each(JoinHandle::abort);
+    let state = match seconds / 60 {
+        0 => "[sleep]".to_owned(),
+        minutes => format!("[sleep, {minutes} minutes]"),
+    };
+    match text.matches(&state).count() {
+        told if told == n => Ok(()),
+        told => Err(std::io::Error::other(format!("{told} times {state}"))),
+    }
 }
 
 /// A task three functions deep, as a dump shows it with stacks on.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::future::poll_fn;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -176,15 +177,25 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Cancel safety
     /// Yes: a result is taken only when it is returned.
-    pub async fn join_next(&mut self) -> Option<Result<T, JoinError>> {
-        self.join_next_with_id()
-            .await
-            .map(|joined| joined.map(|(_, value)| value))
+    #[track_caller]
+    pub fn join_next(&mut self) -> impl Future<Output = Option<Result<T, JoinError>>> {
+        self.next_at(Location::caller())
     }
 
     /// As [`JoinSet::join_next`], with the task's id.
-    pub async fn join_next_with_id(&mut self) -> Option<Result<(Id, T), JoinError>> {
-        std::future::poll_fn(|cx| self.poll_join_next_with_id(cx)).await
+    #[track_caller]
+    pub fn join_next_with_id(
+        &mut self,
+    ) -> impl Future<Output = Option<Result<(Id, T), JoinError>>> {
+        let location = Location::caller();
+        poll_fn(move |cx| self.poll_at(cx, location))
+    }
+
+    fn next_at(
+        &mut self,
+        location: &'static Location<'static>,
+    ) -> impl Future<Output = Option<Result<T, JoinError>>> {
+        poll_fn(move |cx| self.poll_at(cx, location).map(without_id))
     }
 
     /// The result of a task that has ended, without waiting.
@@ -205,8 +216,7 @@ impl<T: 'static> JoinSet<T> {
     /// Polls for the next result.
     #[track_caller]
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
-        self.poll_join_next_with_id(cx)
-            .map(|joined| joined.map(|r| r.map(|(_, value)| value)))
+        self.poll_at(cx, Location::caller()).map(without_id)
     }
 
     /// Polls for the next result, with its id.
@@ -215,12 +225,20 @@ impl<T: 'static> JoinSet<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(Id, T), JoinError>>> {
+        self.poll_at(cx, Location::caller())
+    }
+
+    fn poll_at(
+        &mut self,
+        cx: &mut Context<'_>,
+        location: &'static Location<'static>,
+    ) -> Poll<Option<Result<(Id, T), JoinError>>> {
         if leaf::poll_check(cx).is_pending() {
             return Poll::Pending;
         }
         let next = self.poll_ended(cx);
         if next.is_pending() {
-            leaf::park(WaitReason::Join, Location::caller());
+            leaf::park(WaitReason::Join, location);
         }
         next
     }
@@ -254,18 +272,22 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Panics
     /// With a task's panic, or if one was cancelled.
-    pub async fn join_all(mut self) -> Vec<T> {
-        let mut outputs = Vec::with_capacity(self.len());
-        while let Some(joined) = self.join_next().await {
-            match joined {
-                Ok(output) => outputs.push(output),
-                Err(error) => match error.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    Err(error) => panic!("{error}"),
-                },
+    #[track_caller]
+    pub fn join_all(mut self) -> impl Future<Output = Vec<T>> {
+        let location = Location::caller();
+        async move {
+            let mut outputs = Vec::with_capacity(self.len());
+            while let Some(joined) = self.next_at(location).await {
+                match joined {
+                    Ok(output) => outputs.push(output),
+                    Err(error) => match error.try_into_panic() {
+                        Ok(panic) => std::panic::resume_unwind(panic),
+                        Err(error) => panic!("{error}"),
+                    },
+                }
             }
+            outputs
         }
-        outputs
     }
 
     /// Aborts all tasks; their results can still be joined.
@@ -276,15 +298,23 @@ impl<T: 'static> JoinSet<T> {
     }
 
     /// Aborts all tasks and waits for their ends.
-    pub async fn shutdown(&mut self) {
-        self.abort_all();
-        while self.join_next().await.is_some() {}
+    #[track_caller]
+    pub fn shutdown(&mut self) -> impl Future<Output = ()> {
+        let location = Location::caller();
+        async move {
+            self.abort_all();
+            while self.next_at(location).await.is_some() {}
+        }
     }
 
     /// Lets all tasks go on by themselves.
     pub fn detach_all(&mut self) {
         self.tasks.clear();
     }
+}
+
+fn without_id<T>(joined: Option<Result<(Id, T), JoinError>>) -> Option<Result<T, JoinError>> {
+    joined.map(|joined| joined.map(|(_, value)| value))
 }
 
 impl<T> Drop for JoinSet<T> {

@@ -69,13 +69,22 @@ impl Interval {
     ///
     /// # Cancel safety
     /// Yes: no tick is lost.
-    pub async fn tick(&mut self) -> Instant {
-        std::future::poll_fn(|cx| self.poll_tick(cx)).await
+    #[track_caller]
+    pub fn tick(&mut self) -> impl Future<Output = Instant> {
+        let location = Location::caller();
+        std::future::poll_fn(move |cx| self.poll_at(cx, location))
     }
 
     /// Polls for the next tick.
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
-        let location = self.location;
+        self.poll_at(cx, self.location)
+    }
+
+    fn poll_at(
+        &mut self,
+        cx: &mut Context<'_>,
+        location: &'static Location<'static>,
+    ) -> Poll<Instant> {
         ready!(self.sleep.poll_at(cx, location));
         let due = self.sleep.nanos();
         let next = self.next_after(due);

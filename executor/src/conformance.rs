@@ -6,6 +6,7 @@
 //! `tests/conformance`.
 
 mod aside;
+mod gfree;
 mod kit;
 mod latency;
 mod preempt;

@@ -47,6 +47,8 @@ mod fork;
 mod futures_spawn;
 mod g;
 #[cfg(not(loom))]
+mod gfree;
+#[cfg(not(loom))]
 mod handle;
 #[cfg(not(loom))]
 pub mod held;

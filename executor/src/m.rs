@@ -22,6 +22,7 @@ pub(crate) use self::inbox::Inbox;
 
 use crate::fence::PFence;
 use crate::g::{Header, TaskRef};
+use crate::gfree::GFree;
 use crate::p::{P, PRUNNING};
 use crate::park::Note;
 use crate::polltick::PollTick;
@@ -151,6 +152,7 @@ pub(crate) struct M {
     pub(crate) stack_floor: usize,
     /// The scratch list of wakers that timers and netpoller fill.
     pub(crate) wakers: RefCell<Vec<Waker>>,
+    pub(crate) gfree: GFree,
     /// The clock as read in this scheduling round; 0: not yet.
     pub(crate) now: Cell<u64>,
     /// Tasks of `spawn_local`, while this thread is in `block_on`.
@@ -264,6 +266,7 @@ impl M {
             attached,
             patience: Cell::new(0),
             order: RefCell::new(StealOrder::default()),
+            gfree: GFree::new(),
             net_tick: Cell::new(u32::MAX),
             inherited: Cell::new(false),
             polls_in_vain: Cell::new(false),

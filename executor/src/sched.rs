@@ -13,6 +13,7 @@ use crate::aside::Turns;
 use crate::clock;
 use crate::deadlock::OnDeadlock;
 use crate::fork;
+use crate::gfree::Shelf;
 use crate::idle::Idle;
 use crate::injector::Injector;
 use crate::latency::Sampler;
@@ -103,6 +104,7 @@ pub(crate) struct Sched {
     /// Who is counted where no P is at hand.
     pub(crate) foreign_spawned: Counter,
     pub(crate) foreign_finished: Counter,
+    pub(crate) gfree: Shelf,
     /// Tasks that were dropped before their end.
     pub(crate) cancelled: Counter,
     /// Tasks that a panic ended.
@@ -192,6 +194,7 @@ impl Sched {
             goids: AtomicU64::new(1),
             foreign_spawned: Counter::default(),
             foreign_finished: Counter::default(),
+            gfree: Shelf::new(),
             cancelled: Counter::default(),
             panicked: Counter::default(),
             phase: AtomicU32::new(OPEN),

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
+use crate::gfree;
 use crate::panics;
 use crate::probe::{self, ParkRecord};
 use crate::sched::Sched;
@@ -46,7 +47,8 @@ pub(crate) struct Birth {
 /// of a non-`'static` future guarantees that it is consumed in time. `BLOCKS`: the future
 /// is a closure that may block.
 pub(crate) fn allocate<F: Future, const BLOCKS: bool>(future: F, birth: Birth) -> NonNull<Header> {
-    let cell = Box::new(Cell {
+    let cell = gfree::get::<Cell<F>>();
+    let birth = Cell {
         header: Header {
             state: State::new(),
             slot: AtomicU32::new(0),
@@ -66,9 +68,10 @@ pub(crate) fn allocate<F: Future, const BLOCKS: bool>(future: F, birth: Birth) -
             join_waker: JoinSlot::new(),
         },
         stage: UnsafeCell::new(Stage::Future(future)),
-    });
-    // SAFETY: a Box is never null.
-    unsafe { NonNull::new_unchecked(Box::into_raw(cell)) }.cast()
+    };
+    // SAFETY: memory for one, and nobody else's.
+    unsafe { cell.write(birth) };
+    cell.cast()
 }
 
 impl<F: Future> Cell<F> {
@@ -172,10 +175,11 @@ impl<F: Future> Cell<F> {
     }
 
     unsafe fn dealloc(header: NonNull<Header>) {
-        let cell: *mut Cell<F> = cast(header);
-        // SAFETY: allocated as this box in `allocate`; no reference is left.
-        let cell = unsafe { Box::from_raw(cell) };
-        probe::contain(|| drop(cell));
+        let cell: NonNull<Cell<F>> = header.cast();
+        // SAFETY: a whole cell, and no reference is left.
+        probe::contain(|| unsafe { cell.drop_in_place() });
+        // SAFETY: from `allocate`, and dropped.
+        unsafe { gfree::give(cell) };
     }
 }
 

@@ -317,7 +317,7 @@ unsafe fn follow(
     mut each: impl FnMut(usize) -> bool,
 ) {
     while frame > low
-        && frame < end.saturating_sub(2 * size_of::<usize>())
+        && frame <= end.saturating_sub(2 * size_of::<usize>())
         && frame.is_multiple_of(align_of::<usize>())
     {
         let words = ptr::with_exposed_provenance::<usize>(frame);
@@ -354,7 +354,7 @@ fn frame_pointer() -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{capture, forget, note, noted, number_of};
+    use super::{capture, follow, forget, note, noted, number_of};
 
     #[test]
     fn a_stack_has_one_number() {
@@ -367,6 +367,26 @@ mod tests {
         assert_eq!(noted(16).as_deref(), Some(&[1, 2][..]));
         forget(16);
         assert_eq!(noted(16), None);
+    }
+
+    /// An optimised caller has its variable right above the frame that it calls.
+    #[test]
+    fn a_frame_that_touches_the_end_is_below_it() {
+        let words = [0_usize, 7];
+        let frame = (&raw const words).expose_provenance();
+        let found = |end| {
+            let mut found = Vec::new();
+            let each = |back| {
+                found.push(back);
+                true
+            };
+            // SAFETY: what lies between the addresses is the array.
+            unsafe { follow(frame, frame - 1, end, each) };
+            found
+        };
+        let end = frame + size_of_val(&words);
+        assert_eq!(found(end), [7]);
+        assert!(found(end - 1).is_empty());
     }
 
     /// With frame pointers or without, a walk ends where it is told to.

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use gmp_reactor::Reactor;
+use gmp_reactor::{Reactor, starting};
 
 use crate::clock::nanos;
 use crate::deadlock::OnDeadlock;
@@ -272,7 +272,7 @@ impl Builder {
         }
         let sysmon = thread.spawn({
             let sched = sched.clone();
-            move || throw::or_throw(&sched.clone(), || sysmon::run(sched))
+            starting(move || throw::or_throw(&sched.clone(), || sysmon::run(sched)))
         })?;
         sched.lock().inner.threads.push(sysmon);
         crate::handle::enlist(&sched);

@@ -459,11 +459,9 @@ fn new_m(sched: &Arc<Sched>, id: u32, pp: &P, spinning: bool) -> std::io::Result
     if let Some(size) = sched.config.stack_size {
         builder = builder.stack_size(size);
     }
-    let thread = builder.spawn({
-        let (sched, shared) = (sched.clone(), shared.clone());
-        move || throw::or_throw(&sched.clone(), || thread_main(sched, shared))
-    });
-    match thread {
+    let main = (sched.clone(), shared.clone());
+    let main = move || throw::or_throw(&main.0.clone(), || thread_main(main.0, main.1));
+    match builder.spawn(gmp_reactor::starting(main)) {
         Ok(thread) => {
             let mut guard = sched.lock();
             // Ended threads would pile up under a keep-alive.

@@ -52,7 +52,7 @@ pub fn before_polls(prelude: fn()) {
         // This thread's P stops when its hook is over, so it cannot wait for that.
         // Without a thread the Ms do it when they get their next P.
         let thread = std::thread::Builder::new().name("gmp-prelude".to_owned());
-        drop(thread.spawn(deal_anew));
+        drop(thread.spawn(gmp_reactor::starting(deal_anew)));
     } else {
         deal_anew();
     }

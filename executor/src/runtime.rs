@@ -201,10 +201,10 @@ fn background(sched: &Arc<Sched>) {
         .name("gmp-shutdown".to_owned())
         .spawn({
             let sched = sched.clone();
-            move || {
+            gmp_reactor::starting(move || {
                 wait_for_tasks(&sched, None);
                 end_threads(&sched);
-            }
+            })
         });
     if let Err(error) = thread {
         // The tasks are cancelled all the same; the idle threads stay.

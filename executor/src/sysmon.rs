@@ -419,7 +419,7 @@ impl Sysmon {
             };
             let thread = std::thread::Builder::new()
                 .name("gmp-procs".to_owned())
-                .spawn(resize);
+                .spawn(gmp_reactor::starting(resize));
             if let Err(error) = thread {
                 tracing::warn!(target: "gmp::sysmon", %error, "the number of Ps stays as it is");
             }

@@ -42,7 +42,7 @@ mod behaviour;
 #[cfg(all(test, loom))]
 mod models;
 
-pub use fork::Origin;
+pub use fork::{Origin, starting};
 pub use reactor::Reactor;
 pub use source::{Direction, Drained, Expirer, Ready, Source};
 pub use sys::{FixedFd, Registered};

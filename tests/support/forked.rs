@@ -5,8 +5,8 @@
 
 use std::any::Any;
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -58,16 +58,14 @@ pub(crate) fn fork(body: impl FnOnce()) -> Forked {
         unsafe { libc::_exit(status) };
     }
     drop(say);
-    let (tell, told) = mpsc::channel();
-    thread::spawn(move || {
-        let mut text = String::new();
-        let _ = said.read_to_string(&mut text);
-        let _ = tell.send(text);
-    });
     let status = reap(pid);
-    let said = told
-        .recv_timeout(Duration::from_secs(5))
-        .unwrap_or_default();
+    // All of it is in the pipe. No thread reads it: the next child would inherit the
+    // standard library's locks from one that starts or ends.
+    let mut text = [0; 4096];
+    // SAFETY: the descriptor is ours.
+    unsafe { libc::fcntl(said.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+    let n = said.read(&mut text).unwrap_or(0);
+    let said = String::from_utf8_lossy(&text[..n]).into_owned();
     Forked { status, said }
 }
 

@@ -123,6 +123,14 @@ impl PFence {
         self.word.store(TAKEN, Ordering::Release); // ord: read by this M only
     }
 
+    /// By whoever has every P, so that this M can get none: whether it is in code of the
+    /// user's, in a poll whose end finds that the P is gone.
+    pub(crate) fn is_out(&self) -> bool {
+        // ord: sees what the M did before its poll; pairs with begin_poll and leave; model polled
+        let polls = self.in_runtime.load(Ordering::Acquire) == 0;
+        polls && self.word.load(Ordering::Relaxed) == TAKEN // ord: as above
+    }
+
     /// [`PFence::take_where`] without a look.
     #[cfg(all(test, not(loom)))]
     pub(crate) fn take(&self, patience: u32) -> Take {

@@ -19,6 +19,7 @@ use std::ptr::{self, NonNull};
 use std::task::Waker;
 
 pub(crate) use self::inbox::Inbox;
+use self::task::CurG;
 
 use crate::fence::PFence;
 use crate::g::{Header, TaskRef};
@@ -60,6 +61,8 @@ pub(crate) struct MShared {
     pub(crate) goid: AtomicU64,
     /// Where that task was spawned; for sysmon's report.
     pub(crate) spawn_loc: AtomicPtr<Location<'static>>,
+    /// Where its thread keeps the task that it polls, once it has polled.
+    polled: AtomicPtr<CurG>,
     /// When the present poll began whose P sysmon takes, or has taken; 0: none.
     pub(crate) held_up: AtomicU64,
     /// Tasks that only this M may poll, and whether it waits for one.
@@ -82,27 +85,10 @@ impl MShared {
             tid: AtomicI32::new(0),
             goid: AtomicU64::new(0),
             spawn_loc: AtomicPtr::new(ptr::null_mut()),
+            polled: AtomicPtr::new(ptr::null_mut()),
             held_up: AtomicU64::new(0),
             inbox: Mutex::new(Inbox::default()),
         }
-    }
-
-    /// Whether it polls the task `id` now.
-    pub(crate) fn polls(&self, id: u64) -> bool {
-        self.goid.load(Ordering::Acquire) == id // ord: sees where it went before
-    }
-
-    /// Somebody has a task for this M that it is to poll without a P: dumps and a
-    /// stopped clock must not miss it on its way.
-    pub(crate) fn is_to_poll(&self, header: &Header) {
-        let site = ptr::from_ref(header.spawn_loc).cast_mut();
-        self.spawn_loc.store(site, Ordering::Relaxed); // ord: for people
-        self.goid.store(header.goid, Ordering::Release); // ord: before the P goes
-    }
-
-    /// Whether it is in a blocking section.
-    pub(crate) fn blocks(&self) -> bool {
-        self.syscalls.load(Ordering::Relaxed) > 0 // ord: hint
     }
 
     /// Hands a P over and wakes the M. The caller took the M off the idle list,
@@ -136,7 +122,7 @@ pub(crate) struct M {
     beneath: Cell<*const M>,
     pub(crate) spinning: Cell<bool>,
     pub(crate) rand: Rand,
-    pub(crate) curg: Cell<*const Header>,
+    pub(crate) curg: CurG,
     pub(crate) yield_as: Cell<YieldAs>,
     /// Whether the running task's wakes go to the tail (leaf.rs, `waking_last`).
     pub(crate) wakes_last: Cell<bool>,
@@ -224,6 +210,7 @@ impl Entered {
     pub(crate) fn new(m: &M) -> Entered {
         let before = CURRENT.with(|c| c.replace(m));
         m.beneath.set(before);
+        m.publish_curg();
         let here = ptr::from_ref(m).addr();
         if preempt::stack_holds(here) {
             let (floor, end) = &m.shared.stack;
@@ -252,7 +239,7 @@ impl M {
             beneath: Cell::new(ptr::null()),
             spinning: Cell::new(false),
             rand,
-            curg: Cell::new(ptr::null()),
+            curg: CurG::new(),
             yield_as: Cell::new(YieldAs::No),
             wakes_last: Cell::new(false),
             leaf: Cell::new(Leaf::NONE),
@@ -330,9 +317,11 @@ impl M {
         pp
     }
 
-    /// In the scheduler: the P was taken away during the last poll.
+    /// In the scheduler: the P was taken away during the last poll. A snapshot that is
+    /// looking at the task of that poll is let finish: see [`MShared::look_at_poll`].
     pub(crate) fn forget_p(&self) {
         self.p.set(ptr::null());
+        drop(lock(&self.sched.allm));
     }
 
     /// In the scheduler: takes an idle P, if there is one.

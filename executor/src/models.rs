@@ -25,6 +25,7 @@ mod never_falsely_empty;
 mod no_lost_wakeup;
 mod note;
 mod p_fence;
+mod polled;
 mod runnext_once;
 mod snapshot;
 mod suspend;

@@ -297,7 +297,7 @@ fn open(sched: &Arc<Sched>, hooks: Hooks, taking: Taking) -> Open {
         Some(m.shared.id)
     });
     // Before the epoch: a poll that ends in between is none that it cuts in two.
-    let polls = polls(sched, own);
+    let polls = polls(sched, own, taking.now_ms);
     if hooks == Hooks::On {
         probe::publish(taking.epoch);
         if !polls.is_empty() {
@@ -342,6 +342,8 @@ struct Poll {
     blocks: bool,
     age: Duration,
     tick: Seen,
+    /// Its task, which may be on no list. None: it was in the runtime's code all the time.
+    task: Option<TaskInfo>,
     /// Whether its task has been met on a list.
     met: bool,
 }
@@ -356,15 +358,34 @@ impl Poll {
             .is_poll_of(self.tick)
             .then(|| stack.frames.clone())
     }
+
+    /// Its task, if no list has it.
+    fn into_task(mut self, stacks: &[Stack]) -> TaskInfo {
+        let seen = self.task.take();
+        let mut task = seen.unwrap_or_else(|| TaskInfo::polled(self.id, self.spawned_at));
+        if self.blocks {
+            task.status = Status::Syscall;
+        } else {
+            task.stack = self.stack_in(stacks);
+        }
+        task
+    }
 }
 
-fn polls(sched: &Sched, own: Option<u32>) -> Vec<Poll> {
+/// The world stands still.
+fn polls(sched: &Sched, own: Option<u32>, now_ms: u32) -> Vec<Poll> {
     let now = sched.real_nanotime();
     let ms = lock(&sched.allm);
     let polls = ms.iter().filter(|mp| Some(mp.id) != own).filter_map(|mp| {
         let id = mp.goid.load(Ordering::Acquire); // ord: with the place of its spawn
         let spawned_at = leaf::location_of(mp.spawn_loc.load(Ordering::Relaxed))?; // ord: for people
+        let see = |header: &Header| {
+            let task = TaskInfo::of(header, RUNNING, now_ms)?;
+            (task.id == id).then_some(task)
+        };
         (id != 0).then(|| Poll {
+            // SAFETY: by contract; the lock is held here.
+            task: unsafe { mp.look_at_poll(see) }.flatten(),
             mp: mp.clone(),
             id,
             spawned_at,
@@ -425,14 +446,9 @@ impl<F: FnMut(&mut Vec<TaskInfo>)> Sink<F> {
     /// Gives the tasks that only their Ms know; how many there were in all.
     fn finish(mut self) -> usize {
         let unmet = std::mem::take(&mut self.polls);
-        let unmet = unmet.iter().filter(|poll| !poll.met).map(|poll| {
-            let mut task = TaskInfo::polled(poll.id, poll.spawned_at, poll.blocks);
-            if !poll.blocks {
-                task.stack = poll.stack_in(&self.stacks);
-            }
-            task
-        });
-        let mut unmet: Vec<TaskInfo> = unmet.collect();
+        let unmet = unmet.into_iter().filter(|poll| !poll.met);
+        let tasks = unmet.map(|poll| poll.into_task(&self.stacks));
+        let mut unmet: Vec<TaskInfo> = tasks.collect();
         self.give(&mut unmet);
         self.tasks
     }

@@ -56,10 +56,16 @@ async fn each_state_has_gos_word_and_its_line() {
         let block = &rest[..rest.find("\n\n").unwrap_or(rest.len())];
         assert!(block.contains(&place(state)), "{block}");
     }
+    // They have never waited, so that no list has them.
     for state in ["running", "syscall"] {
-        assert!(
-            blocks.iter().any(|block| block.state == state),
-            "{state}: {text}"
-        );
+        let named = |block: &&dumps::Block| block.functions == [state];
+        let block = blocks.iter().find(named);
+        let block = block.unwrap_or_else(|| panic!("no {state} in {text}"));
+        assert_eq!(block.state, state, "{text}");
+        let creator = format!(" in goroutine {}", gmp::task::id());
+        let begin = text.find(&format!("goroutine {} [", block.id));
+        let rest = &text[begin.expect("its header")..];
+        let block = &rest[..rest.find("\n\n").unwrap_or(rest.len())];
+        assert!(block.contains(&creator), "{block}");
     }
 }

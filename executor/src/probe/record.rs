@@ -142,21 +142,13 @@ impl TaskInfo {
         Some(self.target).filter(|&id| joins && id != 0)
     }
 
-    /// A task inside a poll, of which only its M tells: it may end at any moment.
-    pub(crate) fn polled(
-        id: u64,
-        spawned_at: &'static Location<'static>,
-        blocks: bool,
-    ) -> TaskInfo {
+    /// A task inside a poll of which only its M tells, and no more than this.
+    pub(crate) fn polled(id: u64, spawned_at: &'static Location<'static>) -> TaskInfo {
         TaskInfo {
             id,
             parent: 0,
             name: None,
-            status: if blocks {
-                Status::Syscall
-            } else {
-                Status::Running
-            },
+            status: Status::Running,
             reason: WaitReason::Foreign,
             location: None,
             waiting_ms: 0,

@@ -12,6 +12,7 @@ use crate::fork::Process;
 use crate::g::join::AbortHandle;
 use crate::probe::WaitReason;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, lock};
+use crate::syscall::block_in_place;
 use crate::{Builder, Handle, Runtime, leaf, m, stacks};
 
 #[cfg(gmp_jitter)]
@@ -191,6 +192,99 @@ fn stragglers_are_named_and_break_no_cut() {
     assert_eq!(by_id(&tasks)[&id].status, Status::Running);
     on.store(false, Ordering::Relaxed);
     rt.block_on(hog).expect("no panic");
+}
+
+/// A task that has never waited is on no list, and still all is told of it: that it
+/// computes or blocks, whose child it is, its name and its type.
+#[test]
+fn a_poll_that_goes_on_tells_all_of_a_task_that_never_waited() {
+    watchdog::within(60, || {
+        let rt = runtime(3);
+        let (on, begun) = (Arc::new(AtomicBool::new(true)), Arc::<AtomicU64>::default());
+        let (until, begins, handle) = (on.clone(), begun.clone(), rt.handle().clone());
+        let parent = rt.spawn(async move {
+            let goes_on = move || {
+                begins.fetch_add(1, Ordering::Release);
+                while until.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            };
+            let blocks = goes_on.clone();
+
+            [
+                handle.spawn_named("computes", async move { goes_on() }),
+                handle.spawn_named("blocks", async move { block_in_place(blocks) }),
+            ]
+        });
+        let id = parent.id().get();
+        let children = rt.block_on(parent).expect("no panic");
+        while begun.load(Ordering::Acquire) < 2 {
+            std::thread::yield_now();
+        }
+        for _ in 0..20 {
+            let (tasks, _) = look(rt.handle(), Hooks::On);
+            let tasks = by_id(&tasks);
+            let known = children.each_ref().map(|child| {
+                let task = tasks[&child.id().get()];
+                assert_eq!((task.parent, task.root), (id, false), "{task:?}");
+                assert!(task.size > 0 && task.type_name.contains("tests::a_poll_that_goes_on"));
+                (task.name.as_deref(), task.status)
+            });
+            let computes = (Some("computes"), Status::Running);
+            assert_eq!(known, [computes, (Some("blocks"), Status::Syscall)]);
+        }
+        on.store(false, Ordering::Relaxed);
+        for child in children {
+            rt.block_on(child).expect("no panic");
+        }
+    });
+}
+
+/// Polls without a P end all the time, and their tasks with them, while snapshots look.
+#[test]
+fn a_task_that_ends_without_a_p_stays_for_whoever_looks() {
+    watchdog::within(120, || {
+        let rt = runtime(2);
+        let on = Arc::new(AtomicBool::new(true));
+        let parents: Vec<_> = (0..4)
+            .map(|_| rt.spawn(bears(rt.handle().clone(), on.clone())))
+            .collect();
+        let ids: Vec<u64> = parents.iter().map(|task| task.id().get()).collect();
+        let mut seen = 0;
+        for_a_while(|| {
+            let (tasks, _) = look(rt.handle(), Hooks::On);
+            let polled = tasks
+                .iter()
+                .filter(|task| task.name.as_deref() == Some("short"));
+            for task in polled.filter(|task| task.status != Status::Runnable) {
+                assert!(ids.contains(&task.parent), "{task:?}");
+                seen += 1;
+            }
+            seen > 1000
+        });
+        on.store(false, Ordering::Relaxed);
+        for parent in parents {
+            rt.block_on(parent).expect("no panic");
+        }
+        assert!(seen > 0, "no poll was met");
+    });
+}
+
+/// One child after another, which holds its P up for less than a stop waits, or for
+/// more.
+async fn bears(handle: Handle, on: Arc<AtomicBool>) {
+    let mut n = 0;
+    while on.load(Ordering::Relaxed) {
+        n = (n + 37) % 150;
+        let time = Duration::from_micros(n);
+        let child = handle.spawn_named("short", async move {
+            let end = Instant::now() + time;
+            while Instant::now() < end {
+                std::hint::spin_loop();
+            }
+        });
+        child.await.expect("no panic");
+    }
 }
 
 /// I4: without the epoch the same look sees rings whose token is nowhere.

@@ -15,13 +15,17 @@
 //! written; `zoo deadlock` hangs for ever, or ends with status 2 under
 //! `GMP_DEBUG=deadlock=fatal`; `zoo orphan_birth` and `zoo orphan_drop` print the
 //! proof of a leak, the latter with who made it one
-//! (`RUSTFLAGS="--cfg gmp_watch_wakers"`).
+//! (`RUSTFLAGS="--cfg gmp_watch_wakers"`); `zoo futures_unordered`, `completes_in_trace`,
+//! `wakes_in_trace` and `panics_in_trace [SECONDS]` repeat polls in which stacks are
+//! noted while snapshots are taken, and compare their ends with those without stacks.
 
 use std::io::Write;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use gmp::runtime::Runtime;
 use gmp::task::JoinHandle;
 use gmp_profiler::Profile;
 
@@ -39,6 +43,8 @@ mod pulse;
 mod soak;
 #[path = "zoo/states.rs"]
 mod states;
+#[path = "zoo/stories.rs"]
+mod stories;
 #[path = "zoo/stuck.rs"]
 mod stuck;
 #[path = "zoo/wedge.rs"]
@@ -46,6 +52,7 @@ mod wedge;
 
 use pulse::Pulse;
 use states::{busy, settled, waiting};
+use stories::Snapshots;
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -86,10 +93,14 @@ async fn main() -> std::io::Result<()> {
         ["deadlock"] => stuck::deadlock().await,
         ["orphan_birth"] => stuck::orphan_birth().await,
         ["orphan_drop"] => stuck::orphan_drop().await,
+        ["futures_unordered", ref rest @ ..] => traced(stories::futures_unordered, rest).await,
+        ["completes_in_trace", ref rest @ ..] => traced(stories::completes, rest).await,
+        ["wakes_in_trace", ref rest @ ..] => traced(stories::wakes, rest).await,
+        ["panics_in_trace", ref rest @ ..] => traced(stories::panics, rest).await,
         _ => panic!(
             "usage: zoo states [FORM] | zoo sleepers N [SECONDS] | zoo pairs N PAIRS | zoo wedge | zoo snapshot N | zoo soak [SECONDS] | zoo nested [FORM] | \
              zoo parkcost | zoo panics N | zoo hog | zoo stay | zoo sigquit | zoo deadlock | zoo orphan_birth | zoo \
-             orphan_drop; forms: text, groups, json, folded, pprof, svg"
+             orphan_drop | zoo futures_unordered|completes_in_trace|wakes_in_trace|panics_in_trace [SECONDS]; forms: text, groups, json, folded, pprof, svg"
         ),
     }
 }
@@ -185,7 +196,7 @@ async fn sleepers(n: usize, seconds: u64) -> std::io::Result<()> {
     }
 }
 
-/// A task three functions deep, as a dump shows it with stacks on.
+/// A task three functions deep, as a dump shows it with stacks on. No look polls it.
 async fn nested(form: &str) -> std::io::Result<()> {
     async fn a() {
         b().await; // here: a
@@ -199,11 +210,59 @@ async fn nested(form: &str) -> std::io::Result<()> {
     if let Err(hint) = gmp_profiler::park_stacks(true) {
         eprintln!("# {hint}");
     }
-    let task = gmp::spawn(a());
+    let polls = Arc::new(AtomicUsize::new(0));
+    let counts = polls.clone();
+    let task = gmp::spawn(async move {
+        let mut a = pin!(a());
+        let counted = std::future::poll_fn(|cx| {
+            counts.fetch_add(1, Ordering::Relaxed);
+            a.as_mut().poll(cx)
+        });
+        counted.await;
+    });
     let mut tasks = settled(1).await;
     tasks.retain(|info| info.id == task.id().get());
+    (0..100).for_each(|_| drop(gmp_profiler::tasks()));
     task.abort();
-    write(&tasks, form)
+    write(&tasks, form)?;
+    match polls.load(Ordering::Relaxed) {
+        1 => Ok(()),
+        n => Err(std::io::Error::other(format!(
+            "polled {n} times, and nobody woke it"
+        ))),
+    }
+}
+
+/// Tells a story with stacks again and again, for 30 seconds or as many as it is told:
+/// it ends as it does without.
+async fn traced<T: PartialEq + std::fmt::Debug + Send + 'static>(
+    story: fn(&Runtime, &Snapshots, bool) -> T,
+    rest: &[&str],
+) -> std::io::Result<()> {
+    let seconds = rest.first().map_or(Ok(30), |seconds| seconds.parse());
+    let time = Duration::from_secs(seconds.expect("a number of seconds"));
+    let tell = move |has| {
+        let rt = stories::runtime();
+        let snapshots = Snapshots::of(rt.handle());
+        let end = story(&rt, &snapshots, has);
+        (end, snapshots.stacks.load(Ordering::Relaxed))
+    };
+    let told = gmp::task::spawn_blocking(move || {
+        let (wanted, _) = tell(false);
+        let has = gmp_profiler::park_stacks(true);
+        if let Err(hint) = &has {
+            eprintln!("# {hint}");
+        }
+        let (begun, mut rounds, mut stacks) = (Instant::now(), 0, 0);
+        while rounds == 0 || begun.elapsed() < time {
+            let (end, seen) = tell(has.is_ok());
+            assert_eq!(end, wanted, "stacks change how it ends");
+            rounds += 1;
+            stacks += seen;
+        }
+        println!("done: {rounds} rounds, {stacks} stacks seen; each ended with {wanted:?}");
+    });
+    told.await.map_err(std::io::Error::other)
 }
 
 /// A poll that never gives way, as a dump shows it.

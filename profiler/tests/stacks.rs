@@ -3,7 +3,8 @@
 //! the leaf to the task, inlined ones too; without, dumps say how to get them. Both
 //! builds run these tests.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gmp::runtime::{Builder, Runtime};
@@ -84,6 +85,25 @@ fn a_stack_names_the_functions_from_the_leaf_to_the_task() {
     );
     let runtime = |f: &String| f.contains("gmp_executor") || f.contains("panicking");
     assert!(!block.functions.iter().any(runtime), "{text}");
+}
+
+/// A stack is noted where the task waits anyway: a look at it is no poll.
+#[test]
+fn no_look_at_a_stack_polls_its_task() {
+    let (_one, has) = switch(true);
+    let polls = Arc::new(AtomicUsize::new(0));
+    let counts = polls.clone();
+    let counted = Builder::new().procs(1).on_task_poll_start(move |_| {
+        counts.fetch_add(1, Ordering::Relaxed);
+    });
+    let rt = counted.build().expect("a runtime");
+    drop(rt.spawn(outer()));
+    settled(&rt);
+    for _ in 0..50 {
+        let tasks = settled(&rt);
+        assert!(tasks.iter().all(|task| task.stack.is_some() == has));
+    }
+    assert_eq!(polls.load(Ordering::Relaxed), 1);
 }
 
 async fn foreign() -> u8 {

@@ -58,7 +58,7 @@ use crate::polltick::Seen;
 use crate::probe::{self, Taking};
 use crate::sched::Sched;
 use crate::stacks::{self, Stack};
-use crate::stw;
+use crate::stw::{self, WorldStopped};
 use crate::sync::{Arc, Ordering, lock, try_lock};
 use crate::syscall::block_in_place;
 
@@ -181,6 +181,13 @@ pub fn visit(handle: &Handle, polls: Polls, each: impl FnMut(&mut Vec<TaskInfo>)
     walk(handle.sched(), Hooks::On, polls, each)
 }
 
+/// As [`visit`], in Go's way of `runtime.Stack(all = true)`: the world stands still until
+/// all tasks are seen. Nobody wants that but to measure what [`visit`] spares.
+#[doc(hidden)]
+pub fn visit_stopped(handle: &Handle, polls: Polls, each: impl FnMut(&mut Vec<TaskInfo>)) -> Shot {
+    walk(handle.sched(), Hooks::Stopped, polls, each)
+}
+
 /// The task that runs on this thread. No lock, no stop.
 pub fn current() -> Option<TaskInfo> {
     m::with_current(|m| {
@@ -195,6 +202,8 @@ pub fn current() -> Option<TaskInfo> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hooks {
     On,
+    /// As well, and the world stands still for all of it.
+    Stopped,
     #[cfg(test)]
     Off,
 }
@@ -238,6 +247,9 @@ pub(crate) fn walk(
         each,
     };
     sink.give(&mut open.unlisted);
+    if hooks != Hooks::Stopped {
+        open.start();
+    }
 
     let batch = RefCell::new(Vec::with_capacity(STEP as usize));
     let look = |header: &Header| {
@@ -262,6 +274,7 @@ pub(crate) fn walk(
     probe::close();
     probe::drain(&mut others, &mut |part| sink.give(part));
     drop(closing);
+    open.start();
     let stragglers = sink.stragglers();
     Shot {
         mode: if stragglers.is_empty() {
@@ -277,8 +290,10 @@ pub(crate) fn walk(
     }
 }
 
-/// What is known when the world starts again.
-struct Open {
+/// What is known of the moment at which the world stands still.
+struct Open<'a> {
+    world: Option<WorldStopped<'a>>,
+    begun: Instant,
     /// How long it stood.
     stop: Duration,
     /// Tasks that no list has.
@@ -288,7 +303,16 @@ struct Open {
     alive: u64,
 }
 
-fn open(sched: &Arc<Sched>, hooks: Hooks, taking: Taking) -> Open {
+impl Open<'_> {
+    /// Starts the world, unless it has been started.
+    fn start(&mut self) {
+        if self.world.take().is_some() {
+            self.stop = self.begun.elapsed();
+        }
+    }
+}
+
+fn open(sched: &Arc<Sched>, hooks: Hooks, taking: Taking) -> Open<'_> {
     let many = sched.registry.len() >= MANY;
     let begun = Instant::now();
     let mut world = stw::stop_within(sched, BUDGET);
@@ -298,7 +322,7 @@ fn open(sched: &Arc<Sched>, hooks: Hooks, taking: Taking) -> Open {
     });
     // Before the epoch: a poll that ends in between is none that it cuts in two.
     let polls = polls(sched, own, taking.now_ms);
-    if hooks == Hooks::On {
+    if matches!(hooks, Hooks::On | Hooks::Stopped) {
         probe::publish(taking.epoch);
         if !polls.is_empty() {
             heavy_fence(); // partner: the light fence at the end of a poll
@@ -322,12 +346,13 @@ fn open(sched: &Arc<Sched>, hooks: Hooks, taking: Taking) -> Open {
             see(header);
         }
     });
-    if many {
+    if many && hooks != Hooks::Stopped {
         world.leave_own();
     }
-    drop(world);
     Open {
-        stop: begun.elapsed(),
+        world: Some(world),
+        begun,
+        stop: Duration::ZERO,
         unlisted,
         polls,
         alive,

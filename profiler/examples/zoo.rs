@@ -17,7 +17,9 @@
 //! proof of a leak, the latter with who made it one
 //! (`RUSTFLAGS="--cfg gmp_watch_wakers"`); `zoo futures_unordered`, `completes_in_trace`,
 //! `wakes_in_trace` and `panics_in_trace [SECONDS]` repeat polls in which stacks are
-//! noted while snapshots are taken, and compare their ends with those without stacks.
+//! noted while snapshots are taken, and compare their ends with those without stacks;
+//! `zoo stopcompare [N]` prints how long the world stands still for a snapshot of a
+//! million tasks, or N, and for a walk that keeps it standing until all are seen.
 
 use std::io::Write;
 use std::pin::pin;
@@ -43,6 +45,8 @@ mod pulse;
 mod soak;
 #[path = "zoo/states.rs"]
 mod states;
+#[path = "zoo/stopcompare.rs"]
+mod stopcompare;
 #[path = "zoo/stories.rs"]
 mod stories;
 #[path = "zoo/stuck.rs"]
@@ -64,6 +68,8 @@ async fn main() -> std::io::Result<()> {
         ["states"] => show("text").await,
         ["states", form] => show(form).await,
         ["snapshot", n] => snapshot(n.parse().expect("a number of tasks")).await,
+        ["stopcompare"] => stopcompare::stopcompare(1_000_000).await,
+        ["stopcompare", n] => stopcompare::stopcompare(n.parse().expect("a number of tasks")).await,
         ["soak"] => soak::soak(Duration::from_secs(600)).await,
         ["soak", seconds] => {
             let seconds = seconds.parse().expect("a number of seconds");
@@ -98,7 +104,7 @@ async fn main() -> std::io::Result<()> {
         ["wakes_in_trace", ref rest @ ..] => traced(stories::wakes, rest).await,
         ["panics_in_trace", ref rest @ ..] => traced(stories::panics, rest).await,
         _ => panic!(
-            "usage: zoo states [FORM] | zoo sleepers N [SECONDS] | zoo pairs N PAIRS | zoo wedge | zoo snapshot N | zoo soak [SECONDS] | zoo nested [FORM] | \
+            "usage: zoo states [FORM] | zoo sleepers N [SECONDS] | zoo pairs N PAIRS | zoo wedge | zoo snapshot N | zoo stopcompare [N] | zoo soak [SECONDS] | zoo nested [FORM] | \
              zoo parkcost | zoo panics N | zoo hog | zoo stay | zoo sigquit | zoo deadlock | zoo orphan_birth | zoo \
              orphan_drop | zoo futures_unordered|completes_in_trace|wakes_in_trace|panics_in_trace [SECONDS]; forms: text, groups, json, folded, pprof, svg"
         ),

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use gmp_executor::snapshot::TaskInfo;
 use gmp_executor::{block_in_place, stacks};
@@ -107,8 +107,10 @@ impl Resolver {
 /// The frames of a stack, the leaf first: without what notes the stack and what
 /// polls the task.
 fn resolve(stack: &[usize]) -> Vec<Frame> {
-    let looked_up = || stack.iter().flat_map(|&at| look_up(at).to_vec()).collect();
-    trimmed(block_in_place(looked_up))
+    block_in_place(|| {
+        let frames = stack.iter().flat_map(|&at| look_up(at).to_vec()).collect();
+        trimmed(frames, sources())
+    })
 }
 
 fn look_up(address: usize) -> Arc<[Frame]> {
@@ -138,16 +140,32 @@ fn look_up(address: usize) -> Arc<[Frame]> {
     symbols
 }
 
-/// Whether the function notes stacks or polls tasks: both ends of each stack.
-fn is_runtime(function: &str) -> bool {
-    let name = function.trim_start_matches('<');
-    name.starts_with("gmp_executor::")
+/// Whether the function notes stacks or polls tasks: both ends of each stack. In line
+/// tables an inlined function has no path, and its file tells.
+fn is_runtime(frame: &Frame, sources: Option<&str>) -> bool {
+    let name = frame.function.trim_start_matches('<');
+    name.starts_with("gmp_executor::") || sources.is_some_and(|at| frame.file.starts_with(at))
 }
 
-fn trimmed(mut frames: Vec<Frame>) -> Vec<Frame> {
-    let first = frames.iter().position(|frame| !is_runtime(&frame.function));
+/// Where the sources of the executor lie, as this program's debug information has it:
+/// what it says of a function that is known. None: there is none.
+fn sources() -> Option<&'static str> {
+    static SOURCES: OnceLock<Option<String>> = OnceLock::new();
+    let sources = SOURCES.get_or_init(|| {
+        let known: fn() -> bool = stacks::has_frame_pointers;
+        // Its beginning: we go back by a byte, and so does whoever knows the names.
+        let frames = look_up((known as *const ()).addr() + 2);
+        let directory = frames.last()?.file.strip_suffix("stacks.rs")?;
+        Some(directory.to_owned())
+    });
+    sources.as_deref()
+}
+
+fn trimmed(mut frames: Vec<Frame>, sources: Option<&str>) -> Vec<Frame> {
+    let is_runtime = |frame: &Frame| is_runtime(frame, sources);
+    let first = frames.iter().position(|frame| !is_runtime(frame));
     frames.drain(..first.unwrap_or(0));
-    if let Some(end) = frames.iter().position(|frame| is_runtime(&frame.function)) {
+    if let Some(end) = frames.iter().position(is_runtime) {
         frames.truncate(end);
     }
     frames
@@ -159,33 +177,53 @@ mod tests {
 
     use super::{Frame, Resolver, trimmed};
 
+    const SOURCES: &str = "/home/gmp/executor/src/";
+
+    /// Function and file of each.
+    fn left(frames: &[(&str, &str)]) -> Vec<String> {
+        let frame = |&(function, file): &(&str, &str)| Frame {
+            address: 1,
+            function: function.to_owned(),
+            file: file.to_owned().into(),
+            line: 1,
+        };
+        let left = trimmed(frames.iter().map(frame).collect(), Some(SOURCES));
+        left.into_iter().map(|frame| frame.function).collect()
+    }
+
     #[test]
     fn both_ends_of_a_stack_belong_to_the_runtime() {
-        let frames = |names: &[&str]| -> Vec<Frame> {
-            let frame = |name: &&str| Frame {
-                address: 1,
-                function: (*name).to_owned(),
-                file: "a.rs".into(),
-                line: 1,
-            };
-            names.iter().map(frame).collect()
-        };
-        let stack = frames(&[
+        let stack = [
             "gmp_executor::leaf::park_on",
             "<gmp::time::Sleep as core::future::future::Future>::poll",
             "app::serve::{{closure}}",
             "gmp_executor::g::cell::poll",
             "std::panicking::catch_unwind",
-        ]);
-        let names: Vec<String> = trimmed(stack).into_iter().map(|f| f.function).collect();
-        assert_eq!(
-            names,
-            [
-                "<gmp::time::Sleep as core::future::future::Future>::poll",
-                "app::serve::{{closure}}"
-            ]
-        );
-        assert!(trimmed(Vec::new()).is_empty());
+        ];
+        let named = stack.map(|function| (function, "a.rs"));
+        assert_eq!(left(&named), stack[1..3]);
+        assert!(left(&[]).is_empty());
+    }
+
+    /// Optimised, and with nothing but line tables.
+    #[test]
+    fn inlined_functions_of_the_runtime_are_told_by_their_files() {
+        let stack = [
+            ("park_on", "/home/gmp/executor/src/leaf.rs"),
+            ("poll", "/home/gmp/src/time/sleep.rs"),
+            ("{async_fn#0}", "/home/app/executor/src/main.rs"),
+            ("{closure#0}", "/home/gmp/executor/src/g/cell.rs"),
+            ("catch_unwind", "/rustc/library/std/src/panic.rs"),
+        ];
+        assert_eq!(left(&stack), ["poll", "{async_fn#0}"]);
+    }
+
+    /// Where there is debug information, as in builds for tests.
+    #[test]
+    fn the_sources_of_the_runtime_are_known() {
+        let at = super::sources();
+        let right = at.map(|at| at.ends_with("/executor/src/"));
+        assert!(right.unwrap_or(cfg!(not(debug_assertions))), "{at:?}");
     }
 
     /// However many tasks wait on it.

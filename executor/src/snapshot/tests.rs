@@ -287,6 +287,20 @@ async fn bears(handle: Handle, on: Arc<AtomicBool>) {
     }
 }
 
+/// What is measured beside snapshots is no worse a cut, and ends.
+#[test]
+fn a_walk_in_a_stopped_world_is_a_cut() {
+    let rt = runtime(2);
+    let rings = rings(&rt, 100, 2);
+    for _ in 0..100 {
+        let (tasks, shot) = look(rt.handle(), Hooks::Stopped);
+        let tasks = by_id(&tasks);
+        assert!(rings.iter().all(|ring| moving(&tasks, ring) >= 1), "{shot}");
+    }
+    rt.block_on(rt.spawn(async {})).expect("no panic");
+    abort(&rings);
+}
+
 /// I4: without the epoch the same look sees rings whose token is nowhere.
 #[test]
 fn a_walk_without_the_epoch_is_no_cut() {

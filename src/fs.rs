@@ -40,26 +40,34 @@ mod file;
 mod tokio_io;
 
 use std::io;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 pub use std::fs::{FileTimes, FileType, Metadata, Permissions};
 
+use gmp_executor::block_in_place_at;
+
 pub use self::dir::{DirBuilder, DirEntry, ReadDir, read_dir};
 pub use self::file::{File, OpenOptions};
-use crate::task::{block_in_place, safepoint};
+use crate::task::safepoint;
 
-/// Gives way if asked, then runs `call` as a whole.
-async fn inline<R>(call: impl FnOnce() -> R) -> R {
-    safepoint().await;
-    block_in_place(call)
+/// Gives way if asked, then runs `call` as a whole. Dumps show the line that calls.
+#[track_caller]
+fn inline<R>(call: impl FnOnce() -> R) -> impl Future<Output = R> {
+    let here = Location::caller();
+    async move {
+        safepoint().await;
+        block_in_place_at(here, call)
+    }
 }
 
 /// The absolute path with all links resolved.
 ///
 /// # Errors
 /// Those of [`std::fs::canonicalize`].
-pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
-    inline(|| std::fs::canonicalize(path)).await
+#[track_caller]
+pub fn canonicalize(path: impl AsRef<Path>) -> impl Future<Output = io::Result<PathBuf>> {
+    inline(move || std::fs::canonicalize(path))
 }
 
 /// Copies contents and permissions; the number of bytes copied. The kernel copies,
@@ -67,40 +75,48 @@ pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
 ///
 /// # Errors
 /// Those of [`std::fs::copy`].
-pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u64> {
-    inline(|| std::fs::copy(from, to)).await
+#[track_caller]
+pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> impl Future<Output = io::Result<u64>> {
+    inline(move || std::fs::copy(from, to))
 }
 
 /// Makes a directory in one that is there.
 ///
 /// # Errors
 /// Those of [`std::fs::create_dir`].
-pub async fn create_dir(path: impl AsRef<Path>) -> io::Result<()> {
-    inline(|| std::fs::create_dir(path)).await
+#[track_caller]
+pub fn create_dir(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
+    inline(move || std::fs::create_dir(path))
 }
 
 /// Makes a directory and those above it, as far as they are missing.
 ///
 /// # Errors
 /// Those of [`std::fs::create_dir_all`].
-pub async fn create_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
-    inline(|| std::fs::create_dir_all(path)).await
+#[track_caller]
+pub fn create_dir_all(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
+    inline(move || std::fs::create_dir_all(path))
 }
 
 /// Gives a file one more name.
 ///
 /// # Errors
 /// Those of [`std::fs::hard_link`].
-pub async fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
-    inline(|| std::fs::hard_link(original, link)).await
+#[track_caller]
+pub fn hard_link(
+    original: impl AsRef<Path>,
+    link: impl AsRef<Path>,
+) -> impl Future<Output = io::Result<()>> {
+    inline(move || std::fs::hard_link(original, link))
 }
 
 /// What the system knows of a file; links are followed.
 ///
 /// # Errors
 /// Those of [`std::fs::metadata`].
-pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
-    inline(|| std::fs::metadata(path)).await
+#[track_caller]
+pub fn metadata(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Metadata>> {
+    inline(move || std::fs::metadata(path))
 }
 
 /// The bytes of a file.
@@ -113,64 +129,78 @@ pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
 /// assert!(!gmp::fs::read("/proc/self/stat").await.expect("Linux").is_empty());
 /// # });
 /// ```
-pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
-    inline(|| std::fs::read(path)).await
+#[track_caller]
+pub fn read(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Vec<u8>>> {
+    inline(move || std::fs::read(path))
 }
 
 /// Where a symbolic link points.
 ///
 /// # Errors
 /// Those of [`std::fs::read_link`].
-pub async fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
-    inline(|| std::fs::read_link(path)).await
+#[track_caller]
+pub fn read_link(path: impl AsRef<Path>) -> impl Future<Output = io::Result<PathBuf>> {
+    inline(move || std::fs::read_link(path))
 }
 
 /// The text of a file.
 ///
 /// # Errors
 /// Those of [`std::fs::read_to_string`]; `InvalidData` if it is not UTF-8.
-pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
-    inline(|| std::fs::read_to_string(path)).await
+#[track_caller]
+pub fn read_to_string(path: impl AsRef<Path>) -> impl Future<Output = io::Result<String>> {
+    inline(move || std::fs::read_to_string(path))
 }
 
 /// Removes an empty directory.
 ///
 /// # Errors
 /// Those of [`std::fs::remove_dir`].
-pub async fn remove_dir(path: impl AsRef<Path>) -> io::Result<()> {
-    inline(|| std::fs::remove_dir(path)).await
+#[track_caller]
+pub fn remove_dir(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
+    inline(move || std::fs::remove_dir(path))
 }
 
 /// Removes a directory and all in it.
 ///
 /// # Errors
 /// Those of [`std::fs::remove_dir_all`].
-pub async fn remove_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
-    inline(|| std::fs::remove_dir_all(path)).await
+#[track_caller]
+pub fn remove_dir_all(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
+    inline(move || std::fs::remove_dir_all(path))
 }
 
 /// Removes a file.
 ///
 /// # Errors
 /// Those of [`std::fs::remove_file`].
-pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
-    inline(|| std::fs::remove_file(path)).await
+#[track_caller]
+pub fn remove_file(path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
+    inline(move || std::fs::remove_file(path))
 }
 
 /// Renames a file or directory; one of the new name is replaced.
 ///
 /// # Errors
 /// Those of [`std::fs::rename`].
-pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
-    inline(|| std::fs::rename(from, to)).await
+#[track_caller]
+pub fn rename(
+    from: impl AsRef<Path>,
+    to: impl AsRef<Path>,
+) -> impl Future<Output = io::Result<()>> {
+    inline(move || std::fs::rename(from, to))
 }
 
 /// Changes the permissions of a file or directory.
 ///
 /// # Errors
 /// Those of [`std::fs::set_permissions`].
-pub async fn set_permissions(path: impl AsRef<Path>, to: Permissions) -> io::Result<()> {
-    inline(|| std::fs::set_permissions(path, to)).await
+#[track_caller]
+pub fn set_permissions(
+    path: impl AsRef<Path>,
+    to: Permissions,
+) -> impl Future<Output = io::Result<()>> {
+    inline(move || std::fs::set_permissions(path, to))
 }
 
 /// Makes a symbolic link.
@@ -178,16 +208,21 @@ pub async fn set_permissions(path: impl AsRef<Path>, to: Permissions) -> io::Res
 /// # Errors
 /// Those of [`std::os::unix::fs::symlink`].
 #[cfg(unix)]
-pub async fn symlink(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
-    inline(|| std::os::unix::fs::symlink(original, link)).await
+#[track_caller]
+pub fn symlink(
+    original: impl AsRef<Path>,
+    link: impl AsRef<Path>,
+) -> impl Future<Output = io::Result<()>> {
+    inline(move || std::os::unix::fs::symlink(original, link))
 }
 
 /// What the system knows of a file; a link is not followed.
 ///
 /// # Errors
 /// Those of [`std::fs::symlink_metadata`].
-pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
-    inline(|| std::fs::symlink_metadata(path)).await
+#[track_caller]
+pub fn symlink_metadata(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Metadata>> {
+    inline(move || std::fs::symlink_metadata(path))
 }
 
 /// Whether there is something of this name.
@@ -195,14 +230,19 @@ pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
 /// # Errors
 /// Those of [`std::fs::exists`]: the answer is not known, for want of the right to
 /// look.
-pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
-    inline(|| std::fs::exists(path)).await
+#[track_caller]
+pub fn try_exists(path: impl AsRef<Path>) -> impl Future<Output = io::Result<bool>> {
+    inline(move || std::fs::exists(path))
 }
 
 /// Makes `contents` those of a file, which is made if there is none.
 ///
 /// # Errors
 /// Those of [`std::fs::write`].
-pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<()> {
-    inline(|| std::fs::write(path, contents)).await
+#[track_caller]
+pub fn write(
+    path: impl AsRef<Path>,
+    contents: impl AsRef<[u8]>,
+) -> impl Future<Output = io::Result<()>> {
+    inline(move || std::fs::write(path, contents))
 }

@@ -15,7 +15,7 @@ use crate::probe;
 use crate::ready;
 use crate::sched::Sched;
 use crate::sync::{Arc, Ordering, lock};
-use crate::syscall::block_in_place;
+use crate::syscall::block_in_place_at;
 use crate::{execute, proc};
 
 /// Runs `future` to its end on this thread and returns its output. A panic of
@@ -34,7 +34,7 @@ pub(crate) fn block_on<F: Future>(
         });
     }
     // On an M of another runtime this is a blocking section of its task.
-    block_in_place(|| {
+    block_in_place_at(location, || {
         let shared = m::attach(sched);
         let m = M::new(sched.clone(), shared.clone(), true);
         let output = {

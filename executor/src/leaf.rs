@@ -283,6 +283,6 @@ pub fn rearm(timer: &Timer, when: u64, waker: &Waker) -> bool {
 
 /// The location behind a stored address.
 pub(crate) fn location_of(address: *const Location<'static>) -> Option<&'static Location<'static>> {
-    // SAFETY: only addresses of `&'static Location` are stored (ParkRecord).
+    // SAFETY: only addresses of `&'static Location` are stored (ParkRecord, MShared).
     unsafe { address.as_ref() }
 }

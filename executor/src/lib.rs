@@ -149,7 +149,7 @@ pub use crate::{
     probe::{TaskPanic, WaitReason},
     runtime::{Runtime, ShutdownReport},
     sched::Rules,
-    syscall::block_in_place,
+    syscall::{block_in_place, block_in_place_at},
     task::{spawn_blocking, try_id},
 };
 #[cfg(not(loom))]

@@ -56,6 +56,8 @@ pub(crate) struct MShared {
     pub(crate) stack: (AtomicUsize, AtomicUsize),
     /// Depth of blocking sections (syscall.rs).
     pub(crate) syscalls: AtomicU32,
+    /// Where the outermost of them, or the last one, was called.
+    pub(crate) section: AtomicPtr<Location<'static>>,
     pub(crate) tid: AtomicI32,
     /// The task it polls; for dumps.
     pub(crate) goid: AtomicU64,
@@ -82,6 +84,7 @@ impl MShared {
             stackguard0: AtomicUsize::new(0),
             stack: (AtomicUsize::new(0), AtomicUsize::new(0)),
             syscalls: AtomicU32::new(0),
+            section: AtomicPtr::new(ptr::null_mut()),
             tid: AtomicI32::new(0),
             goid: AtomicU64::new(0),
             spawn_loc: AtomicPtr::new(ptr::null_mut()),

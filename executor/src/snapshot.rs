@@ -364,7 +364,8 @@ struct Poll {
     mp: Arc<MShared>,
     id: u64,
     spawned_at: &'static Location<'static>,
-    blocks: bool,
+    /// Where its blocking section was called; None: it is in none.
+    section: Option<&'static Location<'static>>,
     age: Duration,
     tick: Seen,
     /// Its task, which may be on no list. None: it was in the runtime's code all the time.
@@ -384,13 +385,20 @@ impl Poll {
             .then(|| stack.frames.clone())
     }
 
+    /// What becomes of its task's record in a blocking section. False: it is in none.
+    fn blocks(&self, task: &mut TaskInfo) -> bool {
+        if self.section.is_some() {
+            task.status = Status::Syscall;
+            task.location = self.section;
+        }
+        self.section.is_some()
+    }
+
     /// Its task, if no list has it.
     fn into_task(mut self, stacks: &[Stack]) -> TaskInfo {
         let seen = self.task.take();
         let mut task = seen.unwrap_or_else(|| TaskInfo::polled(self.id, self.spawned_at));
-        if self.blocks {
-            task.status = Status::Syscall;
-        } else {
+        if !self.blocks(&mut task) {
             task.stack = self.stack_in(stacks);
         }
         task
@@ -414,7 +422,7 @@ fn polls(sched: &Sched, own: Option<u32>, now_ms: u32) -> Vec<Poll> {
             mp: mp.clone(),
             id,
             spawned_at,
-            blocks: mp.blocks(),
+            section: mp.section(),
             age: mp.polltick.age(now),
             tick: mp.polltick.look(),
             met: false,
@@ -448,16 +456,14 @@ impl<F: FnMut(&mut Vec<TaskInfo>)> Sink<F> {
         if let Ok(at) = self.polls.binary_search_by_key(&task.id, |poll| poll.id) {
             let poll = &mut self.polls[at];
             poll.met = true;
-            if poll.blocks {
-                task.status = Status::Syscall;
-            } else if task.status == Status::Running {
+            if !poll.blocks(task) && task.status == Status::Running {
                 task.stack = poll.stack_in(&self.stacks);
             }
         }
     }
 
     fn stragglers(&self) -> Vec<Straggler> {
-        let stragglers = self.polls.iter().filter(|poll| !poll.blocks);
+        let stragglers = self.polls.iter().filter(|poll| poll.section.is_none());
         stragglers
             .map(|poll| Straggler {
                 id: poll.id,

@@ -6,7 +6,7 @@ use std::panic::Location;
 
 use crate::g::join::{Id, JoinHandle};
 use crate::handle::Handle;
-use crate::syscall::block_in_place;
+use crate::syscall::block_in_place_at;
 use crate::{m, ready};
 
 /// The id of the running task, if a task runs on this thread.
@@ -38,11 +38,8 @@ impl Handle {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        ready::spawn_as::<_, true>(
-            self.sched(),
-            async move { block_in_place(f) },
-            Location::caller(),
-            None,
-        )
+        let here = Location::caller();
+        let blocks = async move { block_in_place_at(here, f) };
+        ready::spawn_as::<_, true>(self.sched(), blocks, here, None)
     }
 }

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::{AsyncRead, StreamExt};
 use gmp::chan;
 use gmp::net::{TcpListener, UdpSocket, UnixListener};
 use gmp::sync::{Barrier, Mutex, Notify, OnceCell, RwLock, Semaphore, SetOnce};
@@ -46,8 +46,12 @@ impl Leaves {
                 let info = tasks.iter().find(|info| info.id == task.id().get());
                 let info = info.unwrap_or_else(|| panic!("{name} has ended"));
                 let line = info.location.filter(|at| at.file().ends_with("leaves.rs"));
-                let told = (info.reason.as_str(), line.map(|at| at.line()));
-                if info.status == Status::Waiting && told == wanted {
+                let what = match info.status {
+                    Status::Waiting => info.reason.as_str(),
+                    Status::Syscall => "syscall",
+                    _ => "",
+                };
+                if (what, line.map(|at| at.line())) == wanted {
                     break;
                 }
                 assert!(Instant::now() < patience, "{name}: {wanted:?}, {info:?}");
@@ -207,4 +211,35 @@ async fn leaves_of_descriptors_tell_their_lines() {
     });
     leaves.check().await;
     std::fs::remove_file(path).expect("bound there");
+}
+
+/// While a section blocks, its line is told, that of a future of `gmp::fs` too.
+#[cfg(target_os = "linux")]
+#[gmp::test(procs = 2)]
+async fn blocking_sections_tell_their_lines() {
+    use std::io::Read;
+    use std::os::fd::AsRawFd;
+
+    let mut leaves = Leaves(Vec::new());
+    let (end, kept) = std::io::pipe().expect("a pipe");
+    let path = format!("/proc/self/fd/{}", end.as_raw_fd());
+    let read = path.clone();
+    leaves.add("fs::read", "syscall", async move {
+        let read = gmp::fs::read(read); // here: fs::read
+        assert!(read.await.expect("a pipe").is_empty());
+    });
+    leaves.add("File", "syscall", async move {
+        let file = gmp::fs::File::open(path).await.expect("a pipe");
+        let reads = std::future::poll_fn(|cx| {
+            pin!(&file).poll_read(cx, &mut [0]) // here: File
+        });
+        assert_eq!(reads.await.expect("a pipe"), 0);
+    });
+    let mut own = end.try_clone().expect("a descriptor");
+    leaves.add("block_in_place", "syscall", async move {
+        let read = gmp::task::block_in_place(|| own.read(&mut [0])); // here: block_in_place
+        assert_eq!(read.expect("a pipe"), 0);
+    });
+    leaves.check().await;
+    drop(kept);
 }

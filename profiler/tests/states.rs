@@ -67,5 +67,10 @@ async fn each_state_has_gos_word_and_its_line() {
         let rest = &text[begin.expect("its header")..];
         let block = &rest[..rest.find("\n\n").unwrap_or(rest.len())];
         assert!(block.contains(&creator), "{block}");
+        assert_eq!(
+            block.contains(&place("syscall")),
+            state == "syscall",
+            "{block}"
+        );
     }
 }

@@ -16,8 +16,9 @@ use crate::task::block_in_place;
 ///
 /// # Errors
 /// Those of [`std::fs::read_dir`].
-pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
-    inline(|| std::fs::read_dir(path)).await.map(ReadDir)
+#[track_caller]
+pub fn read_dir(path: impl AsRef<Path>) -> impl Future<Output = io::Result<ReadDir>> {
+    inline(move || std::fs::read_dir(path).map(ReadDir))
 }
 
 /// The entries of a directory: a [`Stream`], and [`next_entry`](Self::next_entry).
@@ -30,17 +31,19 @@ impl ReadDir {
     ///
     /// # Errors
     /// Those of the directory's iterator in `std`; the next call may go on.
-    pub async fn next_entry(&mut self) -> io::Result<Option<DirEntry>> {
-        inline(|| self.0.next())
-            .await
-            .transpose()
-            .map(|entry| entry.map(DirEntry))
+    #[track_caller]
+    pub fn next_entry(&mut self) -> impl Future<Output = io::Result<Option<DirEntry>>> {
+        inline(move || {
+            let next = self.0.next().transpose();
+            next.map(|entry| entry.map(DirEntry))
+        })
     }
 }
 
 impl Stream for ReadDir {
     type Item = io::Result<DirEntry>;
 
+    #[track_caller]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         ready!(leaf::poll_check(cx));
         let next = block_in_place(|| self.0.next());
@@ -73,16 +76,18 @@ impl DirEntry {
     ///
     /// # Errors
     /// Those of [`std::fs::DirEntry::file_type`].
-    pub async fn file_type(&self) -> io::Result<FileType> {
-        inline(|| self.0.file_type()).await
+    #[track_caller]
+    pub fn file_type(&self) -> impl Future<Output = io::Result<FileType>> {
+        inline(move || self.0.file_type())
     }
 
     /// What the system knows of it; a link is not followed.
     ///
     /// # Errors
     /// Those of [`std::fs::DirEntry::metadata`].
-    pub async fn metadata(&self) -> io::Result<Metadata> {
-        inline(|| self.0.metadata()).await
+    #[track_caller]
+    pub fn metadata(&self) -> impl Future<Output = io::Result<Metadata>> {
+        inline(move || self.0.metadata())
     }
 }
 
@@ -121,8 +126,9 @@ impl DirBuilder {
     ///
     /// # Errors
     /// Those of [`std::fs::DirBuilder::create`].
-    pub async fn create(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        inline(|| self.0.create(path)).await
+    #[track_caller]
+    pub fn create(&self, path: impl AsRef<Path>) -> impl Future<Output = io::Result<()>> {
+        inline(move || self.0.create(path))
     }
 }
 

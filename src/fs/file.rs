@@ -43,24 +43,27 @@ impl File {
     ///
     /// # Errors
     /// Those of [`std::fs::File::open`].
-    pub async fn open(path: impl AsRef<Path>) -> io::Result<File> {
-        inline(|| std::fs::File::open(path)).await.map(File)
+    #[track_caller]
+    pub fn open(path: impl AsRef<Path>) -> impl Future<Output = io::Result<File>> {
+        inline(move || std::fs::File::open(path).map(File))
     }
 
     /// Opens a file for writing: empties it, or makes it.
     ///
     /// # Errors
     /// Those of [`std::fs::File::create`].
-    pub async fn create(path: impl AsRef<Path>) -> io::Result<File> {
-        inline(|| std::fs::File::create(path)).await.map(File)
+    #[track_caller]
+    pub fn create(path: impl AsRef<Path>) -> impl Future<Output = io::Result<File>> {
+        inline(move || std::fs::File::create(path).map(File))
     }
 
     /// Makes a file that is not there, for reading and writing.
     ///
     /// # Errors
     /// Those of [`std::fs::File::create_new`]; `AlreadyExists`.
-    pub async fn create_new(path: impl AsRef<Path>) -> io::Result<File> {
-        inline(|| std::fs::File::create_new(path)).await.map(File)
+    #[track_caller]
+    pub fn create_new(path: impl AsRef<Path>) -> impl Future<Output = io::Result<File>> {
+        inline(move || std::fs::File::create_new(path).map(File))
     }
 
     /// Another way to open one: see [`OpenOptions`].
@@ -97,56 +100,63 @@ impl File {
     ///
     /// # Errors
     /// Those of [`std::fs::File::try_clone`].
-    pub async fn try_clone(&self) -> io::Result<File> {
-        inline(|| self.0.try_clone()).await.map(File)
+    #[track_caller]
+    pub fn try_clone(&self) -> impl Future<Output = io::Result<File>> {
+        inline(move || self.0.try_clone().map(File))
     }
 
     /// What the system knows of it.
     ///
     /// # Errors
     /// Those of [`std::fs::File::metadata`].
-    pub async fn metadata(&self) -> io::Result<Metadata> {
-        inline(|| self.0.metadata()).await
+    #[track_caller]
+    pub fn metadata(&self) -> impl Future<Output = io::Result<Metadata>> {
+        inline(move || self.0.metadata())
     }
 
     /// Cuts it to `size` bytes, or fills it up with zeros.
     ///
     /// # Errors
     /// Those of [`std::fs::File::set_len`].
-    pub async fn set_len(&self, size: u64) -> io::Result<()> {
-        inline(|| self.0.set_len(size)).await
+    #[track_caller]
+    pub fn set_len(&self, size: u64) -> impl Future<Output = io::Result<()>> {
+        inline(move || self.0.set_len(size))
     }
 
     /// Changes its permissions.
     ///
     /// # Errors
     /// Those of [`std::fs::File::set_permissions`].
-    pub async fn set_permissions(&self, to: Permissions) -> io::Result<()> {
-        inline(|| self.0.set_permissions(to)).await
+    #[track_caller]
+    pub fn set_permissions(&self, to: Permissions) -> impl Future<Output = io::Result<()>> {
+        inline(move || self.0.set_permissions(to))
     }
 
     /// Changes its times.
     ///
     /// # Errors
     /// Those of [`std::fs::File::set_times`].
-    pub async fn set_times(&self, times: FileTimes) -> io::Result<()> {
-        inline(|| self.0.set_times(times)).await
+    #[track_caller]
+    pub fn set_times(&self, times: FileTimes) -> impl Future<Output = io::Result<()>> {
+        inline(move || self.0.set_times(times))
     }
 
     /// Waits until contents and metadata are on the disk.
     ///
     /// # Errors
     /// Those of [`std::fs::File::sync_all`].
-    pub async fn sync_all(&self) -> io::Result<()> {
-        inline(|| self.0.sync_all()).await
+    #[track_caller]
+    pub fn sync_all(&self) -> impl Future<Output = io::Result<()>> {
+        inline(move || self.0.sync_all())
     }
 
     /// Waits until the contents are on the disk.
     ///
     /// # Errors
     /// Those of [`std::fs::File::sync_data`].
-    pub async fn sync_data(&self) -> io::Result<()> {
-        inline(|| self.0.sync_data()).await
+    #[track_caller]
+    pub fn sync_data(&self) -> impl Future<Output = io::Result<()>> {
+        inline(move || self.0.sync_data())
     }
 }
 
@@ -175,6 +185,7 @@ impl AsRawFd for File {
 }
 
 /// The check of a leaf, then the call as a whole.
+#[track_caller]
 pub(super) fn poll_inline<R>(
     cx: &mut Context<'_>,
     call: impl FnOnce() -> io::Result<R>,
@@ -198,6 +209,7 @@ macro_rules! io_traits {
     ($($kind:ty),*) => {
         $(
             impl AsyncRead for $kind {
+                #[track_caller]
                 fn poll_read(
                     self: Pin<&mut Self>,
                     cx: &mut Context<'_>,
@@ -206,6 +218,7 @@ macro_rules! io_traits {
                     poll_inline(cx, || again(|| (&self.0).read(buf)))
                 }
 
+                #[track_caller]
                 fn poll_read_vectored(
                     self: Pin<&mut Self>,
                     cx: &mut Context<'_>,
@@ -216,6 +229,7 @@ macro_rules! io_traits {
             }
 
             impl AsyncWrite for $kind {
+                #[track_caller]
                 fn poll_write(
                     self: Pin<&mut Self>,
                     cx: &mut Context<'_>,
@@ -224,6 +238,7 @@ macro_rules! io_traits {
                     poll_inline(cx, || again(|| (&self.0).write(buf)))
                 }
 
+                #[track_caller]
                 fn poll_write_vectored(
                     self: Pin<&mut Self>,
                     cx: &mut Context<'_>,
@@ -244,6 +259,7 @@ macro_rules! io_traits {
             }
 
             impl AsyncSeek for $kind {
+                #[track_caller]
                 fn poll_seek(
                     self: Pin<&mut Self>,
                     cx: &mut Context<'_>,
@@ -324,8 +340,9 @@ impl OpenOptions {
     ///
     /// # Errors
     /// Those of [`std::fs::OpenOptions::open`].
-    pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
-        inline(|| self.0.open(path)).await.map(File)
+    #[track_caller]
+    pub fn open(&self, path: impl AsRef<Path>) -> impl Future<Output = io::Result<File>> {
+        inline(move || self.0.open(path).map(File))
     }
 }
 

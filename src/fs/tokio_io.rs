@@ -20,10 +20,12 @@ forward_write! {
 
 impl AsyncSeek for File {
     /// It is over with the call.
+    #[track_caller]
     fn start_seek(self: Pin<&mut Self>, to: SeekFrom) -> io::Result<()> {
         block_in_place(|| self.std().seek(to)).map(drop)
     }
 
+    #[track_caller]
     fn poll_complete(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
         poll_inline(cx, || self.std().stream_position())
     }

@@ -72,6 +72,7 @@ pub struct Stderr(io::Stderr);
 
 /// The check of a leaf, then the call as a whole, again while it says that it was
 /// interrupted or would block.
+#[track_caller]
 fn poll_inline<R>(
     cx: &mut Context<'_>,
     fd: &impl AsFd,
@@ -96,6 +97,7 @@ macro_rules! output {
     ($($kind:ident),*) => {
         $(
             impl AsyncWrite for $kind {
+                #[track_caller]
                 fn poll_write(
                     self: Pin<&mut Self>,
                     cx: &mut Context<'_>,
@@ -104,6 +106,7 @@ macro_rules! output {
                     poll_inline(cx, &*self, || (&self.0).write(buf))
                 }
 
+                #[track_caller]
                 fn poll_write_vectored(
                     self: Pin<&mut Self>,
                     cx: &mut Context<'_>,
@@ -112,11 +115,13 @@ macro_rules! output {
                     poll_inline(cx, &*self, || (&self.0).write_vectored(bufs))
                 }
 
+                #[track_caller]
                 fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                     poll_inline(cx, &*self, || (&self.0).flush())
                 }
 
                 /// Flushes; the stream is the process's and stays open.
+                #[track_caller]
                 fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                     self.poll_flush(cx)
                 }

@@ -211,6 +211,7 @@ impl Command {
     /// `NotFound` if there is no such program or directory, `PermissionDenied`, and
     /// what else the system says. If there are no descriptors left to watch the
     /// program by, it is killed.
+    #[track_caller]
     pub fn spawn(&mut self) -> io::Result<Child> {
         let child = block_in_place(|| {
             orphan::sweep();

@@ -2,10 +2,12 @@
 
 #![expect(unsafe_code, reason = "follows the pointer to the running task")]
 
+use std::panic::Location;
 use std::ptr;
 
 use super::{M, MShared};
 use crate::g::Header;
+use crate::leaf;
 use crate::sync::{Arc, AtomicPtr, Ordering, spin_hint};
 
 /// The task that an M polls. Its thread alone writes; a snapshot reads as well.
@@ -79,6 +81,14 @@ impl MShared {
     /// Whether it is in a blocking section.
     pub(crate) fn blocks(&self) -> bool {
         self.syscalls.load(Ordering::Relaxed) > 0 // ord: hint
+    }
+
+    /// Where its blocking section was called; None: it is in none.
+    pub(crate) fn section(&self) -> Option<&'static Location<'static>> {
+        // ord: the place comes with the count
+        let blocks = self.syscalls.load(Ordering::Acquire) > 0;
+        let at = self.section.load(Ordering::Relaxed); // ord: as above
+        leaf::location_of(at).filter(|_| blocks)
     }
 
     /// Calls `look` with the task that it polls while the world stands still. None: it

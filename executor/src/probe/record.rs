@@ -25,7 +25,8 @@ pub struct TaskInfo {
     pub status: Status,
     /// What it waits for, if it waits.
     pub reason: WaitReason,
-    /// Where it waits: the call of the leaf, if a leaf of gmp made it wait.
+    /// Where it waits: the call of the leaf, if a leaf of gmp made it wait. In a blocking
+    /// section, where that was called.
     pub location: Option<&'static Location<'static>>,
     /// How long it waits, in milliseconds.
     pub waiting_ms: u32,

@@ -232,6 +232,13 @@ fn a_poll_that_goes_on_tells_all_of_a_task_that_never_waited() {
             });
             let computes = (Some("computes"), Status::Running);
             assert_eq!(known, [computes, (Some("blocks"), Status::Syscall)]);
+            let places = children
+                .each_ref()
+                .map(|child| tasks[&child.id().get()].location);
+            let [None, Some(section)] = places else {
+                panic!("{places:?}");
+            };
+            assert_eq!(section.file(), file!());
         }
         on.store(false, Ordering::Relaxed);
         for child in children {

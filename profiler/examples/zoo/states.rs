@@ -76,7 +76,7 @@ pub(crate) fn busy(on: &Arc<AtomicBool>) -> [JoinHandle<()>; 3] {
     };
     let (here, there) = (blocks(on.clone()), blocks(on.clone()));
     [
-        named("syscall", async move { block_in_place(here) }),
+        named("syscall", async move { block_in_place(here) }), // here: syscall
         named("blocking", async move {
             drop(spawn_blocking(there).await); // here: blocking
         }),

@@ -18,7 +18,6 @@ use crate::latency::sample;
 use crate::m::{self, M, start_m, wake_p};
 use crate::p::P;
 use crate::probe;
-use crate::runq::Overflow;
 use crate::sched::Sched;
 use crate::sync::{Arc, lock};
 
@@ -124,17 +123,11 @@ fn send_to_inbox(sched: &Sched, gp: ReadyG, here: Option<u32>) -> Option<ReadyG>
 pub(crate) fn runqput(sched: &Sched, pp: &P, gp: ReadyG, next: bool) -> bool {
     match pp.runq.put(gp, next) {
         Ok(lone) => !lone || sched.go117(),
-        Err(overflow) => {
-            push_overflow(sched, overflow);
+        Err(gp) => {
+            pp.runq.spill(gp, |gp| sched.injector.push(gp));
             true
         }
     }
-}
-
-#[cold]
-fn push_overflow(sched: &Sched, overflow: Box<Overflow<ReadyG>>) {
-    let items = overflow.items.into_iter().flatten();
-    sched.injector.push_all(items);
 }
 
 /// A task gives way to all others: it goes behind the global queue (R-G-10).

@@ -10,8 +10,8 @@
 //! are atomics and an item is owned only after the exchange won.
 //!
 //! A ring and not a `Vec`: thieves read slots while the owner writes, so a slot
-//! must never move. A full ring hands half of itself back to the caller as an
-//! [`Overflow`]; the queue knows no injector.
+//! must never move. A full ring gives half of itself to a sink of the caller's
+//! ([`RunQueue::spill`]); the queue knows no injector.
 
 #![expect(
     unsafe_code,
@@ -46,12 +46,6 @@ pub(crate) unsafe trait Item: Sized {
     /// # Safety
     /// `raw` came from `into_raw` and its ownership was not taken since.
     unsafe fn from_raw(raw: *mut ()) -> Self;
-}
-
-/// Half of a full ring plus the item that did not fit, oldest first: R-RUNQ-4
-/// sends them to the tail of the global queue in this order.
-pub(crate) struct Overflow<T> {
-    pub(crate) items: [Option<T>; HALF as usize + 1],
 }
 
 /// The queue. `T` is `ReadyG` in the scheduler and a number in tests.
@@ -117,11 +111,11 @@ impl<T: Item> RunQueue<T> {
     /// `Ok(true)`: the queue was empty before, so the item is alone in it.
     ///
     /// # Errors
-    /// The ring was full: the caller owns the overflow and must queue it
-    /// globally.
-    #[must_use = "an overflow holds runnable tasks"]
+    /// The ring was full: the item that found no place in it, which is the former
+    /// `runnext` or `item`, is for [`RunQueue::spill`].
+    #[must_use = "what found no place is a runnable task"]
     #[inline]
-    pub(crate) fn put(&self, item: T, next: bool) -> Result<bool, Box<Overflow<T>>> {
+    pub(crate) fn put(&self, item: T, next: bool) -> Result<bool, T> {
         let raw = item.into_raw();
         // Only the owner makes `runnext` non-null, so null read here stays null
         // and a plain store will do.
@@ -136,7 +130,7 @@ impl<T: Item> RunQueue<T> {
     }
 
     #[inline(never)]
-    fn put_behind(&self, raw: *mut (), next: bool) -> Result<bool, Box<Overflow<T>>> {
+    fn put_behind(&self, raw: *mut (), next: bool) -> Result<bool, T> {
         if !next {
             return self.put_raw(raw).map(|()| false);
         }
@@ -155,63 +149,62 @@ impl<T: Item> RunQueue<T> {
         self.put_raw(old).map(|()| false)
     }
 
-    fn put_raw(&self, raw: *mut ()) -> Result<(), Box<Overflow<T>>> {
-        loop {
-            // ord: sees that consumers have copied the slots they took; pairs
-            // with the head exchange in get and grab; model none: loom lets no
-            // load see a later store
-            let head = self.head.load(Ordering::Acquire);
-            let tail = self.tail.load(Ordering::Relaxed); // ord: owner's own word
-            let len = if mutant::is(Mutant::PlainLength) {
-                tail.saturating_sub(head)
-            } else {
-                tail.wrapping_sub(head)
-            };
-            if len < RING {
-                self.slot(tail).store(raw, Ordering::Relaxed); // ord: published by tail
-                // ord: publishes slot[tail]; pairs with grab; model each_g_once
-                self.tail.store(tail.wrapping_add(1), Ordering::Release);
-                return Ok(());
+    fn put_raw(&self, raw: *mut ()) -> Result<(), T> {
+        // ord: sees that consumers have copied the slots they took; pairs
+        // with the head exchange in get and grab; model none: loom lets no
+        // load see a later store
+        let head = self.head.load(Ordering::Acquire);
+        let tail = self.tail.load(Ordering::Relaxed); // ord: owner's own word
+        let len = if mutant::is(Mutant::PlainLength) {
+            tail.saturating_sub(head)
+        } else {
+            tail.wrapping_sub(head)
+        };
+        if len >= RING {
+            // SAFETY: the caller's item, which is in no slot.
+            return Err(unsafe { T::from_raw(raw) });
+        }
+        self.slot(tail).store(raw, Ordering::Relaxed); // ord: published by tail
+        // ord: publishes slot[tail]; pairs with grab; model each_g_once
+        self.tail.store(tail.wrapping_add(1), Ordering::Release);
+        Ok(())
+    }
+
+    /// Owner only, with what [`RunQueue::put`] gave back: the older half of the ring
+    /// goes to `sink` and `item` behind it, oldest first (R-RUNQ-4). If a thief has made
+    /// room meanwhile, the item goes into the ring.
+    #[cold]
+    pub(crate) fn spill(&self, mut item: T, mut sink: impl FnMut(T)) {
+        while let Err(back) = self.put_raw(item.into_raw()) {
+            if let Some(half) = self.take_half() {
+                for raw in half {
+                    // SAFETY: the exchange won, so the items of these slots are ours alone.
+                    sink(unsafe { T::from_raw(raw) });
+                }
+                return sink(back);
             }
-            if let Some(overflow) = self.put_slow(raw, head, tail) {
-                return Err(overflow);
-            }
-            // A thief moved head: there is room now.
+            item = back;
         }
     }
 
-    /// Takes the older half out of a full ring (R-RUNQ-4).
-    #[cold]
-    fn put_slow(&self, raw: *mut (), head: u32, tail: u32) -> Option<Box<Overflow<T>>> {
-        debug_assert_eq!(
-            tail.wrapping_sub(head),
-            RING,
-            "runqputslow: queue is not full"
-        );
-        let mut batch = [ptr::null_mut(); HALF as usize];
-        for (i, out) in (0..HALF).zip(batch.iter_mut()) {
+    /// Takes the older half out of a full ring. None: a thief has moved head.
+    fn take_half(&self) -> Option<[*mut (); HALF as usize]> {
+        let tail = self.tail.load(Ordering::Relaxed); // ord: owner's own word
+        let head = tail.wrapping_sub(RING);
+        let mut half = [ptr::null_mut(); HALF as usize];
+        for (i, out) in (0..HALF).zip(half.iter_mut()) {
             *out = self.slot(head.wrapping_add(i)).load(Ordering::Relaxed); // ord: own stores
         }
+        let behind = head.wrapping_add(HALF);
         if mutant::is(Mutant::OverflowUnclaimed) {
-            self.head.store(head.wrapping_add(HALF), Ordering::Release); // ord: a mutant
-        } else {
-            // ord: releases the slots for reuse; pairs with put_raw; model none, as there
-            self.head
-                .compare_exchange(
-                    head,
-                    head.wrapping_add(HALF),
-                    Ordering::Release,
-                    Ordering::Relaxed,
-                )
-                .ok()?;
+            self.head.store(behind, Ordering::Release); // ord: a mutant
+            return Some(half);
         }
-        let mut items = [const { None }; HALF as usize + 1];
-        for (raw, out) in batch.into_iter().chain([raw]).zip(items.iter_mut()) {
-            // SAFETY: the exchange won, so these slots' items are ours alone;
-            // the last one is the caller's item.
-            *out = Some(unsafe { T::from_raw(raw) });
-        }
-        Some(Box::new(Overflow { items }))
+        // ord: releases the slots for reuse; pairs with put_raw; model none, as there
+        self.head
+            .compare_exchange(head, behind, Ordering::Release, Ordering::Relaxed)
+            .ok()
+            .map(|_| half)
     }
 
     /// Owner only. Fills the ring from `batch` in order with one publication of

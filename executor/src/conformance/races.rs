@@ -129,8 +129,8 @@ fn t16_owner_and_two_thieves() {
         let thieves = [(); 2].map(|()| scope.spawn(|| thief(&queue, &over)));
         let mut got = Vec::new();
         for n in 0..ITEMS {
-            if let Err(overflow) = queue.put(Num(n), n % 3 == 0) {
-                got.extend(overflow.items.into_iter().flatten().map(|item| item.0));
+            if let Err(item) = queue.put(Num(n), n % 3 == 0) {
+                queue.spill(item, |item| got.push(item.0));
             }
             if n % 4 == 0 {
                 got.extend(queue.get().map(|(item, _)| item.0));

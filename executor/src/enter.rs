@@ -12,6 +12,7 @@ use std::marker::PhantomData;
 
 use crate::handle::Handle;
 use crate::m::{self, M};
+use crate::sched::Sched;
 use crate::sync::Arc;
 
 thread_local! {
@@ -55,6 +56,23 @@ pub(crate) fn current() -> Option<Handle> {
         Some(m) if GUARDS.get() == 0 => Some(Handle::new(m.sched.clone())),
         Some(m) => entered(Some(Place::of(m))).or_else(|| Some(Handle::new(m.sched.clone()))),
         None => entered(None),
+    })
+}
+
+/// Calls `f` with the runtime of this thread, or with the global one. In a task nothing
+/// is counted: that would be two locked writes a spawn to a word which all Ms share.
+#[inline]
+#[track_caller]
+pub(crate) fn with_current<R>(f: impl FnOnce(&Arc<Sched>) -> R) -> R {
+    m::with_current(|m| {
+        let counted;
+        f(match m {
+            Some(m) if GUARDS.get() == 0 => &m.sched,
+            _ => {
+                counted = Handle::current();
+                counted.sched()
+            }
+        })
     })
 }
 

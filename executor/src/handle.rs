@@ -220,5 +220,6 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    ready::spawn(Handle::current().sched(), future, Location::caller(), None)
+    let location = Location::caller();
+    enter::with_current(|sched| ready::spawn(sched, future, location, None))
 }

@@ -302,7 +302,7 @@ impl<T> Drop for JoinHandle<T> {
             // SAFETY: not published to a completing M, so the slot is ours.
             drop(unsafe { header.join_waker.replace(None) });
         }
-        if !before.is_dead() {
+        if !before.is_dead() && before.has_join_waker() {
             self.unpark();
         }
         if before.is_dead() {

@@ -170,10 +170,7 @@ pub(crate) fn find_runnable(m: &M) -> Option<(ReadyG, bool)> {
                 ready::inject_glist(sched, Some(pp), list.into_iter());
                 return Some((gp, false));
             }
-            // A timer that is due may belong to a P whose M is only waking up. Only
-            // a spinner looks at the heaps of others; anybody else would come back
-            // here at once, again and again until that M is there.
-            if was_spinning || (!sched.go117() && timer_is_due(m)) {
+            if spins_on(m, pp, was_spinning) {
                 m.spinning.set(true);
                 sched.idle.become_spinning();
             }
@@ -185,9 +182,19 @@ pub(crate) fn find_runnable(m: &M) -> Option<(ReadyG, bool)> {
     }
 }
 
-fn timer_is_due(m: &M) -> bool {
-    let when = m.sched.earliest_timer();
-    when != 0 && when <= m.now()
+/// Whether the poller, which no event has woken, goes on as a spinner; Go's does if it
+/// was one before. A timer that is due may belong to a P whose M is only waking up: only
+/// a spinner looks at the heaps of others, and anybody else would come back here at once,
+/// again and again until that M is there. But one that finds the timer in its own heap is
+/// no spinner: it would wake another M when it runs what the timer wakes, and that M
+/// would find nothing.
+fn spins_on(m: &M, pp: &P, was_spinning: bool) -> bool {
+    let is_due = |when| when != 0 && when <= m.now();
+    match m.sched.go117() {
+        true => was_spinning,
+        false if is_due(pp.timers.next()) => false,
+        false => was_spinning || is_due(m.sched.earliest_timer()),
+    }
 }
 
 /// A spinner whose last sleeps were not worth their price looks around for a

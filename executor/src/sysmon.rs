@@ -32,6 +32,8 @@ const FLOOD: usize = 16;
 const LIMITS_EVERY: u64 = 1_000_000_000;
 /// A deep sleep shorter than this was a pause of a runtime that is at work.
 const PAUSE: u64 = 10_000_000;
+/// As many polls as the end of a long silence makes if it is silent again at once.
+const FEW: u64 = 4;
 /// Go's longest sleep.
 const DEEP: Duration = Duration::from_secs(60);
 
@@ -81,11 +83,14 @@ impl Delay {
 
     /// Somebody woke sysmon from a deep sleep of that many nanoseconds. Go looks
     /// often again after each; the default rules keep the pace over a pause, or
-    /// timers that come every millisecond would be looked at twice as often.
-    pub(crate) fn woken(&mut self, slept: u64) {
-        if slept >= PAUSE || self.rules == Rules::Go117 {
+    /// timers that come every millisecond would be looked at twice as often. True: it
+    /// was no pause.
+    pub(crate) fn woken(&mut self, slept: u64) -> bool {
+        let long = slept >= PAUSE;
+        if long || self.rules == Rules::Go117 {
             self.idle = 0;
         }
+        long
     }
 }
 
@@ -124,6 +129,8 @@ pub(crate) struct Sysmon {
     watch: Vec<Watch>,
     /// Sum of all ticks at the last look: a change means that tasks ran.
     activity: u64,
+    /// The last look met a poll that was there at the look before.
+    polls_long: bool,
     reported: HashSet<(&'static str, u32, u32)>,
     last_trace: u64,
     last_limits: u64,
@@ -134,6 +141,7 @@ pub(crate) struct Sysmon {
 pub(crate) fn run(sched: Arc<Sched>) {
     let mut delay = Delay::new(sched.config.rules);
     let mut sysmon = Sysmon::new(sched);
+    let mut from_deep = false;
     loop {
         sysmon.sched.sysmon_note.sleep_for(Some(delay.next()));
         if sysmon.sched.is_exiting() {
@@ -143,9 +151,9 @@ pub(crate) fn run(sched: Arc<Sched>) {
         sysmon.sched.set_coarse(now);
         sysmon.trace(now);
         sysmon.follow_limits(now);
-        let quiet = sysmon.is_quiet();
+        let quiet = sysmon.is_quiet(std::mem::take(&mut from_deep));
         if quiet && sysmon.deep_sleep() {
-            delay.woken(sysmon.sched.real_nanotime() - now);
+            from_deep = delay.woken(sysmon.sched.real_nanotime() - now);
             continue;
         }
         sysmon.net_backstop(now);
@@ -165,16 +173,19 @@ impl Sysmon {
             sched,
             watch: Vec::new(),
             activity: 0,
+            polls_long: false,
             reported: HashSet::new(),
         }
     }
 
     /// Whether nothing ran since the last look. Go goes by the idle Ps alone;
     /// but then a service with little to do would wake sysmon for each request.
-    fn is_quiet(&mut self) -> bool {
-        let activity = self.sched.all_ps().map(|pp| pp.stats.polls.get()).sum();
+    /// After a long sleep a few polls are nothing: a lone timer, one request.
+    fn is_quiet(&mut self, from_deep: bool) -> bool {
+        let activity: u64 = self.sched.all_ps().map(|pp| pp.stats.polls.get()).sum();
         let before = std::mem::replace(&mut self.activity, activity);
-        before == activity || self.sched.go117()
+        let ran = activity.wrapping_sub(before);
+        ran == 0 || (from_deep && ran <= FEW) || self.sched.go117()
     }
 
     /// Sleeps while every P is idle (R-SYSMON-2). True: it slept, and was woken.
@@ -233,6 +244,7 @@ impl Sysmon {
     pub(crate) fn retake(&mut self, now: u64) -> bool {
         let sched = self.sched.clone();
         let mut retook = false;
+        self.polls_long = false;
         // A P that is new to us begins a slice: else one whose tick is still 0
         // would have had its slice since the clock's start.
         self.watch
@@ -258,6 +270,7 @@ impl Sysmon {
                 mp.polltick.note(seen, now);
                 continue; // it has to span one whole tick of ours
             }
+            self.polls_long = true;
             let poll = Poll {
                 age: now - watch.poll_since,
                 stays: before == seen,
@@ -373,8 +386,9 @@ impl Sysmon {
     }
 
     /// Work that was not announced because its P was expected to come to it
-    /// soon, while another P is idle: start an M for it.
-    fn rescue(&self) {
+    /// soon, while another P is idle: start an M for it. It also becomes the poller,
+    /// if that is the M which polls for long.
+    pub(crate) fn rescue(&self) {
         let sched = &self.sched;
         let counts = sched.idle.counts();
         if counts.idle == 0 || counts.spinning > 0 {
@@ -382,7 +396,8 @@ impl Sysmon {
         }
         let waits = !sched.injector.is_empty()
             || sched.all_ps().any(P::has_work)
-            || self.timer_is_forgotten();
+            || self.timer_is_forgotten()
+            || (self.polls_long && self.reactor_is_forgotten());
         if waits {
             wake_p(sched);
         }
@@ -400,6 +415,13 @@ impl Sysmon {
         let until = sched.poll_until.load(Ordering::Relaxed);
         let polled = sched.lastpoll.load(Ordering::Relaxed) == 0;
         !(polled && until != 0 && until <= due) || sched.go117()
+    }
+
+    /// Whether nobody waits for events that may come.
+    fn reactor_is_forgotten(&self) -> bool {
+        let sched = &self.sched;
+        let polled = sched.lastpoll.load(Ordering::Relaxed) == 0; // ord: a hint
+        !polled && sched.reactor.sources() > 0 && !sched.go117()
     }
 
     /// Re-reads affinity and quota at most once a second (L-22). A thread of its

@@ -1,7 +1,10 @@
-//! T-40, T-43 to T-47: giving way by wish and on request.
+//! T-40, T-43 to T-47: giving way by wish and on request; what sysmon sees.
 
+use std::os::unix::net::UnixStream;
 use std::panic::{self, Location};
 use std::task::{Context, Poll, Waker};
+
+use gmp_reactor::Registered;
 
 use super::kit::{RULES, World};
 use crate::g::ReadyG;
@@ -255,6 +258,37 @@ fn t57_a_poll_of_short_sections_has_one_slice() {
         assert_eq!(heirs.len(), 1, "{rules:?}");
         assert_eq!(heirs[0].must_p().id, 0);
         assert_eq!(world.drain_global(), [B]);
+    }
+}
+
+/// Rule R-SYSMON-5, T-56: events do not wait behind a poll while a P is idle. At the second
+/// look that meets the poll sysmon starts an M, which becomes the poller; Go waits 10 ms.
+#[test]
+fn t56_an_idle_p_polls_behind_a_long_poll() {
+    for rules in RULES {
+        let world = World::new(rules, 2);
+        let m = world.m();
+        world.park_ms(1);
+        let (socket, _peer) = UnixStream::pair().expect("a pair of sockets");
+        let _source = Registered::new(&world.sched.reactor, socket).expect("a socket is taken");
+        let mut sysmon = Sysmon::new(world.sched.clone());
+        let start = world.sched.real_nanotime();
+        let idle: Arc<Mutex<Vec<usize>>> = Arc::default();
+        let task = world.task(A, {
+            let (idle, sched) = (idle.clone(), world.sched.clone());
+            move |_| {
+                for after in [0, 1] {
+                    sysmon.retake(start + after);
+                    sysmon.rescue();
+                    lock(&idle).push(sched.lock().inner.midle.len());
+                }
+                Poll::Ready(())
+            }
+        });
+        world.execute(&m, task);
+        let pollers = usize::from(rules == Rules::Default);
+        assert_eq!(*lock(&idle), [1, 1 - pollers], "{rules:?}");
+        assert_eq!(world.started().len(), pollers);
     }
 }
 

@@ -56,6 +56,25 @@ fn t60_simultaneous_timers_go_behind_the_ring() {
     }
 }
 
+/// Rules R-SPIN-4 and R-POLL-6: in Go a poller that was a spinner before goes on as one, and
+/// passes the baton when it runs what its timer wakes. In the default rules it does not look
+/// further than its own heap, and no M is woken to find nothing.
+#[test]
+fn a_lone_timer_wakes_no_other_m() {
+    for rules in RULES {
+        let world = World::new(rules, 2);
+        let m = world.m();
+        world.park_ms(1);
+        let timer = Timer::new();
+        let sleeper = world.parked_g(&m, 1);
+        let when = world.sched.nanotime() + 2_000_000;
+        m.must_p().timers.add(&timer, when, &sleeper);
+        assert_eq!(world.rounds(&m, 1), [1]);
+        let others = usize::from(rules == Rules::Go117);
+        assert_eq!(world.started().len(), others, "{rules:?}");
+    }
+}
+
 /// Rules R-TIMER-4 and L-15, T-68: in Go 1.17 every timer that is armed asks for
 /// somebody who will wait for it. In the default rules an M that has its P looks
 /// at its own heap before it sleeps, and asks nobody.

@@ -496,3 +496,32 @@ fn deadlines_that_are_over_leave_no_timers() {
         }
     });
 }
+
+/// A deadline belongs to the runtime of its stream, whoever sets it: it may be moved
+/// from anywhere, and outlives the runtime from which it was set.
+#[test]
+fn a_deadline_may_be_set_and_moved_from_another_runtime() {
+    on_each(async || {
+        let elsewhere = |set: fn(&UnixStream), near: &UnixStream| {
+            let other = Builder::new().procs(1).build().unwrap();
+            other.block_on(async { set(near) });
+        };
+        let (near, _far) = UnixStream::pair().unwrap();
+        elsewhere(|near| near.set_read_deadline(after(50 * MS)), &near);
+        let read = near.peek(&mut [0]).await;
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::TimedOut);
+
+        near.set_read_deadline(after(Duration::from_secs(3600)));
+        let near = Arc::new(near);
+        let reader = gmp::spawn({
+            let near = near.clone();
+            async move { near.peek(&mut [0]).await }
+        });
+        gmp::time::sleep(20 * MS).await;
+        elsewhere(|near| near.set_read_deadline(after(MS)), &near);
+        assert_eq!(
+            reader.await.unwrap().unwrap_err().kind(),
+            ErrorKind::TimedOut
+        );
+    });
+}

@@ -1,9 +1,17 @@
 //! Sleeps, timeouts, intervals, functions at a later time, and the stopped clock.
 
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/drops.rs"]
+mod drops;
 #[path = "support/eventually.rs"]
 mod eventually;
+#[path = "support/own_process.rs"]
+mod own_process;
 #[path = "time/periodic.rs"]
 mod periodic;
+#[path = "time/runtimes.rs"]
+mod runtimes;
 #[path = "time/wakers.rs"]
 mod wakers;
 #[path = "support/watchdog.rs"]

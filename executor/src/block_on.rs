@@ -146,7 +146,8 @@ fn serve(m: &M, first: Option<ReadyG>, done: impl Fn() -> bool) {
 /// False: there are other tasks, or somebody polls already.
 fn poll_alone(m: &M) -> bool {
     let sched = &m.sched;
-    if sched.live_tasks() != m.live_locals() || !sched.injector.is_empty() {
+    // A runtime that has ended has no events, and its timers are elsewhere.
+    if sched.is_exiting() || sched.live_tasks() != m.live_locals() || !sched.injector.is_empty() {
         return false;
     }
     if let Some(pp) = m.p() {

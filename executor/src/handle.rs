@@ -84,6 +84,15 @@ impl Handle {
         runtimes.map(Handle::new).collect()
     }
 
+    /// The runtime with this [`Sched::number`], if there still is one.
+    pub(crate) fn numbered(number: usize) -> Option<Handle> {
+        let runtimes = lock(&Process::here().runtimes).clone();
+        let mut found = runtimes.iter().filter_map(Weak::upgrade);
+        found
+            .find(|sched| sched.number() == number)
+            .map(Handle::new)
+    }
+
     pub(crate) fn sched(&self) -> &Arc<Sched> {
         &self.sched
     }

@@ -10,6 +10,7 @@
 use std::panic::Location;
 use std::task::{Context, Poll, Waker};
 
+use gmp_reactor::Reactor;
 use gmp_timers::{Reset, Timer};
 
 use crate::clock;
@@ -18,7 +19,9 @@ use crate::held;
 use crate::m::{self, M, YieldAs};
 use crate::preempt;
 use crate::probe::{self, Extras, Leaf, Select, WaitReason};
+use crate::sched::Sched;
 use crate::stacks;
+use crate::sync::Arc;
 
 /// The preemption check. Pending: the task was asked to give way and is already
 /// marked to run again; return Pending and register nothing.
@@ -229,7 +232,7 @@ pub fn move_timer(timer: &Timer, when: u64) -> bool {
     match timer.reset(when) {
         Reset::Moved { was_pending, wake } => {
             if wake {
-                wake_poller(when);
+                wake_poller(timer, when);
             }
             was_pending
         }
@@ -237,45 +240,92 @@ pub fn move_timer(timer: &Timer, when: u64) -> bool {
     }
 }
 
-fn wake_poller(when: u64) {
+/// Tells the runtime in whose heap the timer is, which need not be this thread's.
+fn wake_poller(timer: &Timer, when: u64) {
+    // In none: it has fired meanwhile.
+    let Some(owner) = timer.owner() else { return };
     m::with_current(|m| match m {
-        Some(m) => m.sched.wake_net_poller(when),
-        None => Handle::current().sched().wake_net_poller(when),
+        Some(m) if m.sched.number() == owner => m.sched.wake_net_poller(when),
+        _ => {
+            if let Some(owner) = Handle::numbered(owner) {
+                owner.sched().wake_net_poller(when);
+            }
+        }
     });
 }
 
 /// Arms `timer` for `when` (R-TIMER-4): on this thread's P, else on some P of
-/// the current or the global runtime.
+/// the current runtime, or of the global one if that has ended.
 pub fn arm(timer: &Timer, when: u64, waker: &Waker) {
     m::with_current(|m| match m {
         Some(m) => {
-            m.sched.assert_here();
-            let here = m.with_p(|pp| pp.map(|pp| pp.timers.add(timer, when, waker)));
-            match here {
-                // In the default rules an M that has its P looks at its own heap
-                // before it sleeps, and sysmon looks if the poll goes on.
-                Some(_) if m.sched.go117() => m.sched.wake_net_poller(when),
-                Some(_) => {}
-                None => m.sched.arm_somewhere(timer, when, waker),
-            }
+            arm_on(m, timer, when, waker);
+            unless_ended(&m.sched, timer, when, waker);
         }
-        None => Handle::current().sched().arm_somewhere(timer, when, waker),
+        None => {
+            let here = Handle::current();
+            here.sched().arm_somewhere(timer, when, waker);
+            unless_ended(here.sched(), timer, when, waker);
+        }
     });
 }
 
-/// Moves `timer` to `when`, and arms it if it was in no heap (R-TIMER-6).
-/// Returns whether it was pending.
-pub fn rearm(timer: &Timer, when: u64, waker: &Waker) -> bool {
+/// Nobody looks at the heaps of a runtime that has ended, in which `timer` is perhaps.
+/// After the arming, for the heap's lock orders the two: either the end has found the
+/// timer there, or this look finds the end.
+fn unless_ended(sched: &Sched, timer: &Timer, when: u64, waker: &Waker) {
+    if sched.is_exiting() {
+        sched.evict_timers();
+        Handle::global().sched().arm_somewhere(timer, when, waker);
+    }
+}
+
+fn arm_on(m: &M, timer: &Timer, when: u64, waker: &Waker) {
+    m.sched.assert_here();
+    let here = m.with_p(|pp| pp.map(|pp| pp.timers.add(timer, when, waker)));
+    match here {
+        // In the default rules an M that has its P looks at its own heap
+        // before it sleeps, and sysmon looks if the poll goes on.
+        Some(_) if m.sched.go117() => m.sched.wake_net_poller(when),
+        Some(_) => {}
+        None => m.sched.arm_somewhere(timer, when, waker),
+    }
+}
+
+/// As [`arm`], on the runtime of `home` whoever calls. If that has ended, the timer is
+/// neither pending nor fired afterwards.
+fn arm_at(home: &Arc<Reactor>, timer: &Timer, when: u64, waker: &Waker) {
+    let number = Sched::number_of(home);
+    // As in `unless_ended`, but nobody is woken: the caller may hold a lock.
+    let stop_if_ended = |sched: &Sched| sched.is_exiting() && timer.stop();
+    m::with_current(|m| match m {
+        Some(m) if m.sched.number() == number => {
+            arm_on(m, timer, when, waker);
+            stop_if_ended(&m.sched);
+        }
+        _ => {
+            if let Some(owner) = Handle::numbered(number) {
+                owner.sched().arm_somewhere(timer, when, waker);
+                stop_if_ended(owner.sched());
+            }
+        }
+    });
+}
+
+/// Moves `timer` to `when` (R-TIMER-6), and arms it on the runtime of `home` if it was
+/// in no heap. Returns whether it was pending. If that runtime has ended, a timer that
+/// was in no heap is neither pending nor fired afterwards.
+pub fn rearm(home: &Arc<Reactor>, timer: &Timer, when: u64, waker: &Waker) -> bool {
     match timer.reset(when) {
         Reset::Moved { was_pending, wake } => {
             timer.set_waker(waker);
             if wake {
-                wake_poller(when);
+                wake_poller(timer, when);
             }
             was_pending
         }
         Reset::NotInHeap => {
-            arm(timer, when, waker);
+            arm_at(home, timer, when, waker);
             false
         }
     }

@@ -290,6 +290,16 @@ impl Sched {
         self.wake_net_poller(when);
     }
 
+    /// The end of all timers: nobody looks at the heaps any more. Who waits for one is
+    /// woken, finds that it has not fired, and arms it where it runs.
+    pub(crate) fn evict_timers(&self) {
+        for pp in self.all_ps() {
+            for waker in pp.timers.evict() {
+                probe::contain(|| waker.wake());
+            }
+        }
+    }
+
     /// Whether somebody should block in the poller, for a P that goes idle.
     pub(crate) fn has_poll_work(&self, pp: &P) -> bool {
         self.reactor.sources() > 0 || pp.timers.next() != 0

@@ -87,14 +87,15 @@ impl Counter {
 const GOID_BATCH: u32 = 16;
 
 impl P {
-    pub(crate) fn new(id: u32) -> P {
+    /// `runtime` is the number that its timers tell of it.
+    pub(crate) fn new(id: u32, runtime: usize) -> P {
         P {
             id,
             status: AtomicU32::new(PIDLE),
             m: AtomicU32::new(0),
             runq: CachePadded::new(RunQueue::new()),
             yielded: CachePadded::default(),
-            timers: Timers::new(),
+            timers: Timers::of(runtime),
             schedtick: AtomicU32::new(0),
             preempt: AtomicBool::new(false),
             safe_point: AtomicBool::new(false),
@@ -170,7 +171,7 @@ mod tests {
     #[test]
     fn t92_goids_come_in_blocks_of_16() {
         let generator = AtomicU64::new(1);
-        let (a, b) = (P::new(0), P::new(1));
+        let (a, b) = (P::new(0, 0), P::new(1, 0));
         assert_eq!(a.next_goid(&generator), 1);
         assert_eq!(b.next_goid(&generator), 17);
         let rest: Vec<u64> = (0..15).map(|_| a.next_goid(&generator)).collect();

@@ -10,7 +10,7 @@ use crate::handle::Handle;
 use crate::sched::{CLOSING, EXITING, OPEN, Sched};
 use crate::sync::{Arc, Ordering};
 use crate::syscall::block_in_place;
-use crate::{aside, block_on, execute, fence, m, proc, ready};
+use crate::{aside, block_on, execute, fence, m, probe, proc, ready};
 
 /// A running scheduler. Dropping it cancels its tasks and waits for its threads;
 /// inside one of its own tasks the end goes on in the background.
@@ -92,7 +92,8 @@ impl Runtime {
     }
 
     /// Cancels every task and waits until all are dropped, but not longer than
-    /// `timeout`.
+    /// `timeout`. Inside one of its own tasks the end goes on in the background, and
+    /// the report is empty.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> ShutdownReport {
         self.ended = true;
         // Durations up to the largest are legal; one that ends beyond the clock
@@ -238,7 +239,9 @@ fn end_threads(sched: &Arc<Sched>) {
     for mp in idle {
         mp.start_with(None, false);
     }
-    sched.reactor.close();
+    sched.evict_timers();
+    // Calls wakers, which may be anybody's.
+    probe::contain(|| sched.reactor.close());
     sched.reactor.wake();
     sched.sysmon_note.wake();
     let me = std::thread::current().id();

@@ -16,6 +16,7 @@ use crate::fork;
 use crate::gfree::Shelf;
 use crate::idle::Idle;
 use crate::injector::Injector;
+use crate::jitter;
 use crate::latency::Sampler;
 use crate::m::MShared;
 use crate::mask::PMask;
@@ -228,7 +229,7 @@ impl Sched {
             // High ids first, so that the low ones end on top of the stack.
             let mut guard = sched.lock();
             for id in (0..procs).rev() {
-                sched.allp[id as usize].get_or_init(|| Box::new(P::new(id)));
+                sched.make_p(id);
                 guard.pidle_put(sched.p(id));
             }
         }
@@ -288,7 +289,17 @@ impl Sched {
 
     /// Creates the P with this id, if it is new.
     pub(crate) fn make_p(&self, id: u32) {
-        self.allp[id as usize].get_or_init(|| Box::new(P::new(id)));
+        self.allp[id as usize].get_or_init(|| Box::new(P::new(id, self.number())));
+    }
+
+    /// What tells this runtime from the others that there are: an address, never followed.
+    pub(crate) fn number(&self) -> usize {
+        Sched::number_of(&self.reactor)
+    }
+
+    /// The number of the runtime that has this reactor.
+    pub(crate) fn number_of(reactor: &Arc<Reactor>) -> usize {
+        Arc::as_ptr(reactor).addr()
     }
 
     /// The number of Ps is the user's choice from now on.
@@ -432,7 +443,13 @@ impl<'a> SchedGuard<'a> {
         pp.set_status(PIDLE);
         pp.m.store(0, Ordering::Release); // ord: with the status
         if pp.timers.next() == 0 {
+            jitter::point();
             self.sched.timerp_mask.clear(pp.id);
+            // Who arms a timer from outside sets the bit after it, perhaps before we
+            // cleared it. Then the clearing has seen that, and this look sees the timer.
+            if pp.timers.next() != 0 {
+                self.sched.timerp_mask.set(pp.id);
+            }
         }
         self.sched.idlep_mask.set(pp.id);
         self.inner.pidle.push(pp.id);

@@ -77,7 +77,8 @@ impl Alarm {
             Some(when) if when > now => {
                 let mut armed = self.lock();
                 *armed = Some(source.set_deadline(self.dir, Some(when), now));
-                leaf::rearm(&self.timer, when, &Waker::from(self.clone()));
+                let waker = Waker::from(self.clone());
+                leaf::rearm(source.reactor(), &self.timer, when, &waker);
                 drop(armed);
                 // A timer that was stopped has no waker until `rearm` gives it
                 // one, and may have fired before.

@@ -10,10 +10,11 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::Location;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use gmp_executor::{WaitReason, leaf};
-use gmp_reactor::{Direction, Drained, Source};
+use gmp_reactor::{Direction, Drained, Reactor, Source};
 
 use super::deadline::Deadlines;
 use super::op::{Op, Readiness};
@@ -55,6 +56,11 @@ impl<S: AsFd> Io<S> {
 
     pub(super) fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// Of the runtime that it belongs to.
+    pub(crate) fn reactor(&self) -> &Arc<Reactor> {
+        self.source.reactor()
     }
 
     pub(crate) fn get_ref(&self) -> &S {
@@ -144,7 +150,7 @@ impl<S: AsFd> Io<S> {
     /// Go's SetReadDeadline and SetWriteDeadline.
     pub(crate) fn set_deadline(&self, dir: Direction, deadline: Option<Instant>) {
         // Deadlines that a child of fork has are its parent's, and no operation waits.
-        if !self.source.reactor().is_elsewhere() {
+        if !self.reactor().is_elsewhere() {
             self.deadlines.set(&self.source, dir, deadline);
         }
     }

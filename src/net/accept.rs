@@ -98,7 +98,7 @@ impl<L: AsFd> Acceptor<L> {
                 Step::Done(result) => return Poll::Ready(result),
                 Step::Wait => ready!(wait(cx))?,
                 Step::Pause(until) => {
-                    leaf::rearm(pause, until, cx.waker());
+                    leaf::rearm(self.io.reactor(), pause, until, cx.waker());
                     if !pause.fired() {
                         leaf::park(WaitReason::Sleep, location);
                         return Poll::Pending;

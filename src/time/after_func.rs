@@ -33,17 +33,8 @@ where
         handle: Handle::current(),
         call: Mutex::new(Some(Box::new(f))),
     });
-    arm(&shared, duration);
+    shared.rearm(duration);
     Timer { shared }
-}
-
-fn arm(shared: &Arc<Shared>, duration: Duration) {
-    let _enter = shared.handle.enter();
-    leaf::arm(
-        &shared.timer,
-        leaf::when(duration),
-        &Waker::from(shared.clone()),
-    );
 }
 
 /// A function that waits for its time; see [`after_func`].
@@ -65,6 +56,16 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
             .take()
     }
+
+    fn rearm(self: &Arc<Self>, duration: Duration) {
+        let waker = Waker::from(self.clone());
+        let when = leaf::when(duration);
+        leaf::rearm(self.handle.reactor(), &self.timer, when, &waker);
+        if !self.timer.is_pending() && !self.timer.fired() {
+            // Its runtime has ended.
+            drop(self.take());
+        }
+    }
 }
 
 /// The heap's end of it: what fires is a waker, and this one spawns the call, so
@@ -84,8 +85,10 @@ impl Timer {
         if self.shared.timer.is_inherited() {
             return false;
         }
+        // Who has the function decides whether it runs.
+        let call = self.shared.take();
         self.shared.timer.stop();
-        self.shared.take().is_some()
+        call.is_some()
     }
 
     /// Moves the time to `duration` from now. True: the function was still
@@ -102,9 +105,7 @@ impl Timer {
             .unwrap_or_else(PoisonError::into_inner)
             .is_some();
         if waits {
-            let _enter = self.shared.handle.enter();
-            let waker = Waker::from(self.shared.clone());
-            leaf::rearm(&self.shared.timer, leaf::when(duration), &waker);
+            self.shared.rearm(duration);
         }
         waits
     }

@@ -151,6 +151,32 @@ fn a_runtime_may_be_kept_in_a_thread_local() {
 }
 
 #[test]
+fn a_socket_whose_waker_panics_does_not_unwind_out_of_the_end() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker");
+        }
+    }
+    within(60, || {
+        let (drops, rt) = (Drops::new(), runtime(1));
+        let token = drops.token();
+        drop(rt.spawn(async move {
+            let _token = token;
+            pending::<()>().await;
+        }));
+        let listener = rt.block_on(gmp::net::TcpListener::bind("127.0.0.1:0"));
+        let listener = listener.expect("a listener");
+        let waker = Waker::from(Arc::new(Panics));
+        let accepted =
+            rt.block_on(async { listener.poll_accept(&mut Context::from_waker(&waker)) });
+        assert!(accepted.is_pending());
+        drop(rt);
+        assert_eq!(drops.count(), 1);
+    });
+}
+
+#[test]
 fn a_block_on_of_another_thread_survives_the_end_of_its_runtime() {
     within(60, || {
         let rt = runtime(1);

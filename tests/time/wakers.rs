@@ -38,7 +38,7 @@ impl Drop for Owner {
     }
 }
 
-fn begun(sleep: &mut Pin<Box<Sleep>>, waker: &Waker) -> bool {
+pub(crate) fn begun(sleep: &mut Pin<Box<Sleep>>, waker: &Waker) -> bool {
     let cx = &mut Context::from_waker(waker);
     sleep.as_mut().poll(cx).is_pending()
 }

@@ -36,12 +36,21 @@ pub(crate) struct Face {
     len: AtomicUsize,
     stopped: AtomicUsize,
     reaped: AtomicUsize,
+    owner: AtomicUsize,
 }
 
 impl Face {
-    /// A face for a new set, all words 0.
-    pub(crate) fn lease() -> &'static Face {
-        pool::take().unwrap_or_else(|| Box::leak(Box::new(Face::new())))
+    /// A face for a new set, all words 0 but the owner's number.
+    pub(crate) fn lease(owner: usize) -> &'static Face {
+        let face = pool::take().unwrap_or_else(|| Box::leak(Box::new(Face::new())));
+        // ord: whoever finds the face in a timer has it from under the timer's lock
+        face.owner.store(owner, Relaxed);
+        face
+    }
+
+    /// The number that the set was made with.
+    pub(crate) fn owner(&self) -> usize {
+        self.owner.load(Relaxed)
     }
 
     /// Hands a face on. No timer may know it any more.
@@ -61,6 +70,7 @@ impl Face {
             len: AtomicUsize::new(0),
             stopped: AtomicUsize::new(0),
             reaped: AtomicUsize::new(0),
+            owner: AtomicUsize::new(0),
         }
     }
 

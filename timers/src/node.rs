@@ -93,6 +93,11 @@ impl Node {
         self.when.store(when, Relaxed);
     }
 
+    /// The owner of the set whose heap the timer is in.
+    pub(crate) fn owner(&self) -> Option<usize> {
+        self.inner.lock().slot.map(|slot| slot.face.owner())
+    }
+
     pub(crate) fn is_pending(&self) -> bool {
         is_pending(self.when.load(Relaxed))
     }
@@ -252,12 +257,13 @@ impl Node {
         stopped
     }
 
-    /// Puts the timer out of a heap that ceases to be.
-    pub(crate) fn evict(&self) -> Option<Waker> {
+    /// Puts the timer out of a heap that ceases to be, and hands out its waker; none: it was stopped.
+    pub(crate) fn evict(&self) -> Option<Option<Waker>> {
         let mut inner = self.inner.lock();
+        let was_pending = self.is_pending();
         self.when.store(0, Relaxed);
         inner.slot = None;
-        inner.waker.take()
+        was_pending.then(|| inner.waker.take())
     }
 }
 

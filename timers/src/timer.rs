@@ -25,7 +25,7 @@ pub enum Reset {
         /// False if it had been stopped. It has no waker then: see [`Timer::set_waker`].
         was_pending: bool,
         /// The deadline is earlier than what the heap's owner would sleep until: the caller must
-        /// wake the poller.
+        /// wake the poller, which is that of [`Timer::owner`].
         wake: bool,
     },
     /// The timer was never armed, has fired, or was stopped and removed. Nothing has changed; arm
@@ -70,6 +70,13 @@ impl Timer {
             } => Reset::Moved { was_pending, wake },
             Set::Out => Reset::NotInHeap,
         }
+    }
+
+    /// Who has the set that the timer is in: the number given to [`Timers::of`](crate::Timers::of).
+    /// None if it is in none. A snapshot; for whoever has to wake the poller after a
+    /// [`reset`](Timer::reset).
+    pub fn owner(&self) -> Option<usize> {
+        self.node.get().and_then(|node| node.owner())
     }
 
     /// Whether the timer is armed and has not fired. A snapshot.

@@ -52,9 +52,14 @@ struct Queue {
 }
 
 impl Timers {
-    /// An empty set.
+    /// An empty set of nobody's.
     pub fn new() -> Timers {
-        let face = Face::lease();
+        Timers::of(0)
+    }
+
+    /// An empty set. `owner` is what [`Timer::owner`] tells of its timers.
+    pub fn of(owner: usize) -> Timers {
+        let face = Face::lease(owner);
         Timers {
             face,
             queue: Lock::new(Queue {
@@ -175,6 +180,15 @@ impl Timers {
         theirs.publish();
     }
 
+    /// Puts every timer out, for an owner that checks no more. Comes back with the wakers of those
+    /// that were pending: woken, their tasks find the timers neither fired nor pending.
+    pub fn evict(&self) -> Vec<Waker> {
+        let mut queue = self.queue.lock();
+        let wakers = queue.evict();
+        queue.publish();
+        wakers
+    }
+
     /// Entries in the heap, stopped timers included.
     pub fn len(&self) -> usize {
         self.face.len()
@@ -214,7 +228,7 @@ impl Queue {
             return Set::Out;
         }
         // Another thread armed it between the look and the lock, so this node stays unused.
-        let waker = node.evict();
+        let waker = node.evict().flatten();
         self.recycle(node);
         match (timer.node(), waker) {
             (Some(node), Some(waker)) => self.enter(node, when, waker),
@@ -250,6 +264,20 @@ impl Queue {
         if self.spare.len() < SPARE && is_orphan(&node) {
             self.spare.push(node);
         }
+    }
+
+    /// Empties the heap.
+    fn evict(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        let mut stopped = 0;
+        for entry in self.heap.drain() {
+            match entry.item.evict() {
+                Some(waker) => wakers.extend(waker),
+                None => stopped += 1,
+            }
+        }
+        self.face.count_reaped(stopped);
+        wakers
     }
 
     /// Fires what is due.
@@ -374,11 +402,7 @@ impl Default for Timers {
 
 impl Drop for Timers {
     fn drop(&mut self) {
-        let heap = &mut self.queue.get_mut().heap;
-        let wakers: Vec<Waker> = heap
-            .drain()
-            .filter_map(|entry| entry.item.evict())
-            .collect();
+        let wakers = self.queue.get_mut().evict();
         // No timer knows the face any more.
         self.face.release();
         // User code last: it may arm and drop timers, but none of this set.

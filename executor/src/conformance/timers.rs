@@ -1,6 +1,7 @@
 //! T-60, T-68 and what fires timers, step by step.
 
 use std::task::Waker;
+use std::thread;
 use std::time::Duration;
 
 use gmp_timers::Timer;
@@ -9,7 +10,7 @@ use super::kit::{RULES, World};
 use crate::leaf;
 use crate::m::M;
 use crate::sched::Rules;
-use crate::sync::Ordering;
+use crate::sync::{AtomicBool, Ordering};
 
 /// Arms a timer as a leaf does.
 fn arm(world: &World, m: &M, timer: &Timer, when: u64) {
@@ -156,4 +157,39 @@ fn t68_a_timer_without_a_p_is_announced() {
         }));
         assert_eq!(world.sched.earliest_timer(), when);
     }
+}
+
+/// Rules R-P-3 and R-P-4: the mask says where to look for timers. One that is armed
+/// from outside is seen, although its P goes idle at that moment.
+#[test]
+fn a_timer_without_a_p_is_seen_whatever_its_p_does() {
+    const ROUNDS: u32 = 100_000;
+    let world = World::new(Rules::Default, 1);
+    let sched = &world.sched;
+    // As if somebody polled, so that arming starts nobody.
+    sched.lastpoll.store(0, Ordering::SeqCst); // ord: before the thread
+    let far = sched.nanotime() + 3_600_000_000_000;
+    let over = AtomicBool::new(false);
+    let lost = thread::scope(|scope| {
+        scope.spawn(|| {
+            // ord: nothing but the end
+            while !over.load(Ordering::Relaxed) {
+                let pp = sched.lock().pidle_get().expect("nobody else takes it");
+                sched.lock().pidle_put(pp);
+            }
+        });
+        let mut lost = 0;
+        for _ in 0..ROUNDS {
+            let timer = Timer::new();
+            sched.arm_somewhere(&timer, far, Waker::noop());
+            let guard = sched.lock();
+            lost += u32::from(guard.idle_ps() == 1 && sched.earliest_timer() != far);
+            drop(guard);
+            timer.stop();
+            sched.p(0).timers.check(0, true, &mut Vec::new());
+        }
+        over.store(true, Ordering::Relaxed); // ord: as above
+        lost
+    });
+    assert_eq!(lost, 0, "timers that nobody would have looked for");
 }

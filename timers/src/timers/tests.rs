@@ -513,6 +513,41 @@ fn short_timers_above_long_ones_leave_no_trail() {
 }
 
 #[test]
+fn a_timer_tells_whose_it_is_while_it_is_in_a_heap() {
+    let (one, other) = (Timers::of(1), Timers::of(2));
+    let timer = Timer::new();
+    assert_eq!(timer.owner(), None);
+    one.add(&timer, 10, Waker::noop());
+    assert_eq!(timer.owner(), Some(1));
+    other.take_from(&one);
+    assert_eq!(timer.owner(), Some(2));
+    other.check(10, true, &mut Vec::new());
+    assert_eq!(timer.owner(), None);
+}
+
+#[test]
+fn eviction_gives_the_wakers_of_what_was_pending_and_leaves_nothing() {
+    let (timers, log) = (Timers::new(), Log::default());
+    let [kept, stopped] = [Timer::new(), Timer::new()];
+    timers.add(&kept, 10, &log.waker(1));
+    timers.add(&stopped, 20, &log.waker(2));
+    let _ = kept.reset(5);
+    stopped.stop();
+    timers.evict().into_iter().for_each(Waker::wake);
+    assert_eq!(log.take(), [1]);
+    assert_eq!((timers.next(), timers.len(), timers.live()), (0, 0, 0));
+    assert!(!kept.is_pending() && !kept.fired());
+    assert_eq!(timers.face.zombies(), 0);
+    // Both may be armed again, there or elsewhere.
+    assert_eq!(kept.reset(30), Reset::NotInHeap);
+    let other = Timers::new();
+    for timer in [&kept, &stopped] {
+        other.add(timer, 30, &log.waker(3));
+    }
+    assert_eq!(fire(&other, 30, &log), [3, 3]);
+}
+
+#[test]
 fn a_node_and_its_counts_fit_in_64_bytes() {
     assert!(size_of::<Node>() + 2 * size_of::<usize>() <= 64);
     assert!(size_of::<Timer>() <= 16);

@@ -27,11 +27,13 @@ use crate::runtime::Handle;
 /// # });
 /// ```
 pub struct JoinSet<T> {
-    tasks: HashMap<Id, (JoinHandle<T>, Waker)>,
+    /// By their places in the set: ids are unique in one runtime only.
+    tasks: HashMap<u64, (JoinHandle<T>, Waker)>,
+    next_place: u64,
     ended: Arc<Ended>,
 }
 
-/// Ids whose handle was woken, and who waits for the next one.
+/// Places whose handle was woken, and who waits for the next one.
 #[derive(Default)]
 struct Ended {
     inner: Mutex<EndedInner>,
@@ -39,13 +41,13 @@ struct Ended {
 
 #[derive(Default)]
 struct EndedInner {
-    ids: VecDeque<Id>,
+    places: VecDeque<u64>,
     waiter: Option<Waker>,
 }
 
-/// The waker of one handle: notes its id.
+/// The waker of one handle: notes its place.
 struct Note {
-    id: Id,
+    place: u64,
     ended: Arc<Ended>,
 }
 
@@ -62,7 +64,7 @@ impl Wake for Note {
 
     fn wake_by_ref(self: &Arc<Self>) {
         let waiter = self.ended.with(|ended| {
-            ended.ids.push_back(self.id);
+            ended.places.push_back(self.place);
             ended.waiter.take()
         });
         if let Some(waiter) = waiter {
@@ -76,6 +78,7 @@ impl<T: 'static> JoinSet<T> {
     pub fn new() -> JoinSet<T> {
         JoinSet {
             tasks: HashMap::new(),
+            next_place: 0,
             ended: Arc::default(),
         }
     }
@@ -162,14 +165,15 @@ impl<T: 'static> JoinSet<T> {
 
     fn insert(&mut self, handle: JoinHandle<T>) -> AbortHandle {
         let abort = handle.abort_handle();
-        let id = handle.id();
+        let place = self.next_place;
+        self.next_place += 1;
         let note = Arc::new(Note {
-            id,
+            place,
             ended: self.ended.clone(),
         });
         // Noted as if it had ended: the first poll registers the waker.
         note.wake_by_ref();
-        self.tasks.insert(id, (handle, note.into()));
+        self.tasks.insert(place, (handle, note.into()));
         abort
     }
 
@@ -249,20 +253,23 @@ impl<T: 'static> JoinSet<T> {
                 return Poll::Ready(None);
             }
             let next = self.ended.with(|ended| {
-                let next = ended.ids.pop_front();
+                let next = ended.places.pop_front();
                 if next.is_none() {
                     ended.waiter = Some(cx.waker().clone());
                 }
                 next
             });
-            let Some(id) = next else { return Poll::Pending };
-            let Some((handle, waker)) = self.tasks.get_mut(&id) else {
+            let Some(place) = next else {
+                return Poll::Pending;
+            };
+            let Some((handle, waker)) = self.tasks.get_mut(&place) else {
                 continue;
             };
+            let id = handle.id();
             let mut theirs = Context::from_waker(waker);
             let polled = leaf::unconstrained(|| Pin::new(handle).poll(&mut theirs));
             if let Poll::Ready(result) = polled {
-                self.tasks.remove(&id);
+                self.tasks.remove(&place);
                 return Poll::Ready(Some(result.map(|value| (id, value))));
             }
         }

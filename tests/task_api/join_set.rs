@@ -305,3 +305,24 @@ fn closures_and_named_tasks_join_too() {
     let at = rt.spawn_blocking(|| gmp::runtime::Handle::current().procs());
     assert_eq!(rt.block_on(at).expect("no panic"), 1);
 }
+
+/// Ids are unique in one runtime only; a set may hold tasks of many.
+#[test]
+fn tasks_of_two_runtimes_with_one_id_are_both_joined() {
+    within(60, || {
+        let both = [runtime(1), runtime(1)];
+        let mut set = JoinSet::new();
+        let ids = both
+            .iter()
+            .map(|rt| set.spawn_on(async {}, rt.handle()).id());
+        let ids: Vec<_> = ids.collect();
+        assert_eq!(ids[0], ids[1], "the first task of each");
+        assert_eq!(set.len(), 2);
+        both[0].block_on(async {
+            while let Some(joined) = set.join_next_with_id().await {
+                assert_eq!(joined.expect("no panic").0, ids[0]);
+            }
+        });
+        assert!(set.is_empty());
+    });
+}

@@ -69,7 +69,7 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
         preempt::arm_aside(m);
     }
     m.yield_as.set(YieldAs::No);
-    if probe::ON {
+    if probe::RECORDS {
         m.leaf.set(Leaf::NONE);
     }
     let gave_way = !header.park.is_plain() && begin_marked(m, header);

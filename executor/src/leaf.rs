@@ -81,7 +81,7 @@ pub(crate) fn park_on(reason: WaitReason, location: &'static Location<'static>, 
     m::with_current(|m| {
         if let Some(m) = m {
             m.progress.leaf_waits();
-            if probe::ON {
+            if probe::RECORDS {
                 let stack = if probe::wants_stacks() {
                     stacks::at_leaf(m, reason)
                 } else {

@@ -24,6 +24,10 @@ pub(crate) use self::hooks::{
 pub use self::record::{Status, TaskInfo};
 pub(crate) use self::select::Select;
 
+/// Whether a task's header tells why, where and since when it waits. Always; but for
+/// `--cfg gmp_no_park_record`, to see what it costs.
+pub(crate) const RECORDS: bool = !cfg!(gmp_no_park_record);
+
 /// What a task waits for; the texts are Go's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -173,7 +177,7 @@ impl ParkRecord {
     #[inline]
     #[must_use]
     pub(crate) fn write(&self, leaf: Leaf, since_ms: u32) -> bool {
-        if !ON {
+        if !RECORDS {
             return true;
         }
         let location = leaf.location.map_or(ptr::null(), ptr::from_ref).cast_mut();

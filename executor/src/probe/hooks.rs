@@ -7,8 +7,8 @@
 //! as its snapshot is, and a task's word is claimed under the buffer's lock: so no
 //! record comes after the walker has closed it.
 //!
-//! `--cfg gmp_no_probe` builds a scheduler without the hooks and without park
-//! records, to see what they cost. A snapshot is then a walk without a promise.
+//! `--cfg gmp_no_probe` builds a scheduler without the hooks, to see what they cost. A
+//! snapshot is then a walk without a promise.
 
 use crate::fork::Process;
 use crate::g::Header;
@@ -21,7 +21,7 @@ use crate::sync::{AtomicU32, Mutex, Ordering, lock};
 use super::Extras;
 use super::record::TaskInfo;
 
-/// Whether the scheduler has its probes.
+/// Whether the scheduler has its hooks.
 pub(crate) const ON: bool = !cfg!(gmp_no_probe);
 
 /// What is wanted: the epoch of the open snapshot in the upper bits; the lower six

@@ -9,7 +9,7 @@
 use std::panic::Location;
 use std::ptr;
 
-use super::{ON, before_loss};
+use super::{RECORDS, before_loss};
 use crate::g::Header;
 use crate::m::M;
 
@@ -38,7 +38,7 @@ impl Select {
     /// The running task polls a select. One that is polled within another, or beside it,
     /// is told by the one that came first.
     pub(crate) fn begins(m: &M, key: *const (), location: &'static Location<'static>) {
-        let Some(task) = m.running().filter(|task| ON && !task.park.selects()) else {
+        let Some(task) = m.running().filter(|task| RECORDS && !task.park.selects()) else {
             return;
         };
         // The record that the mark is in still says how it waited before.

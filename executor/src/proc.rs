@@ -185,16 +185,19 @@ pub(crate) fn find_runnable(m: &M) -> Option<(ReadyG, bool)> {
 /// Whether the poller, which no event has woken, goes on as a spinner; Go's does if it
 /// was one before. A timer that is due may belong to a P whose M is only waking up: only
 /// a spinner looks at the heaps of others, and anybody else would come back here at once,
-/// again and again until that M is there. But one that finds the timer in its own heap is
-/// no spinner: it would wake another M when it runs what the timer wakes, and that M
-/// would find nothing.
+/// again and again until that M is there. But one that finds a timer in its own heap alone
+/// is no spinner: it would wake another M when it runs what the timer wakes, and that M
+/// would find nothing. It owes nobody that: it was counted down before it slept.
 fn spins_on(m: &M, pp: &P, was_spinning: bool) -> bool {
-    let is_due = |when| when != 0 && when <= m.now();
-    match m.sched.go117() {
-        true => was_spinning,
-        false if is_due(pp.timers.next()) => false,
-        false => was_spinning || is_due(m.sched.earliest_timer()),
+    if m.sched.go117() {
+        return was_spinning;
     }
+    let is_due = |pp: &P| (1..=m.now()).contains(&pp.timers.next());
+    let elsewhere = m
+        .sched
+        .all_ps()
+        .any(|other| other.id != pp.id && is_due(other));
+    elsewhere || (was_spinning && !is_due(pp))
 }
 
 /// A spinner whose last sleeps were not worth their price looks around for a

@@ -257,6 +257,8 @@ impl Drop for World {
             !self.sched.lock().inner.warned_exhausted,
             "an M was to be started and none was parked"
         );
+        // The runtime contains what a task asserts.
+        assert_eq!(self.sched.panicked.get(), 0, "a task of the test panicked");
         let mut left: Vec<ReadyG> = self.seen.take();
         let mut waiting = Vec::new();
         self.sched

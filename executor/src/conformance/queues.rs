@@ -1,11 +1,13 @@
-//! T-01 to T-04, T-09 to T-13, T-15: the ring, `runnext`, the global queue and
-//! whose turn it is.
+//! T-01 to T-04, T-09 to T-13, T-15, T-72: the ring, `runnext`, the global queue,
+//! the list of events, and whose turn it is.
 
 use std::panic::Location;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::kit::{RULES, World};
 use crate::leaf;
+use crate::netpoll::netpoll;
 use crate::ready;
 use crate::sched::Rules;
 
@@ -219,4 +221,20 @@ fn t15_a_drain_gives_runnext_first() {
     pp.runq.drain(|gp| drained.push(world.id(gp)));
     assert_eq!(drained, [0, 1, 2, 3, 4, 5]);
     assert!(!pp.has_work());
+}
+
+/// Rule R-POLL-8, T-72: the reactor gives wakers in the order of its events, and the
+/// list that comes of it is Go's, the last event first.
+#[test]
+fn t72_the_last_event_is_first_in_the_list() {
+    for rules in RULES {
+        let world = World::new(rules, 1);
+        let m = world.m();
+        let mut wakers = [1, 2, 3].map(|id| world.parked_g(&m, id)).into();
+        let list = world.on(&m, || {
+            netpoll(&world.sched, &mut wakers, Some(Duration::ZERO))
+        });
+        let order: Vec<u64> = list.into_iter().map(|gp| world.id(gp)).collect();
+        assert_eq!(order, [3, 2, 1]);
+    }
 }

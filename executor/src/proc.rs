@@ -233,8 +233,13 @@ fn leave(m: &M) -> Option<(ReadyG, bool)> {
     if m.spinning.replace(false) {
         m.sched.idle.leave_spinning();
     }
-    let mut guard = m.sched.lock();
-    guard.pidle_put(m.release_p());
+    m.sched.lock().pidle_put(m.release_p());
+    // The second look of every dropper: a late root that was queued after our look at
+    // the queue saw a busy P and woke nobody.
+    m.sched.idle.drop_fence();
+    if !m.sched.injector.is_empty() {
+        wake_p(&m.sched);
+    }
     None
 }
 

@@ -151,6 +151,28 @@ fn a_runtime_may_be_kept_in_a_thread_local() {
 }
 
 #[test]
+fn many_block_ons_may_sleep_under_and_after_the_end_of_their_runtime() {
+    within(60, || {
+        for round in 0..20 {
+            let rt = runtime(1);
+            let threads: Vec<_> = (0..3)
+                .map(|_| {
+                    let handle = rt.handle().clone();
+                    thread::spawn(move || {
+                        for _ in 0..5 {
+                            handle.block_on(sleep(Duration::from_micros(300)));
+                        }
+                    })
+                })
+                .collect();
+            thread::sleep(Duration::from_micros(100 * round));
+            drop(rt);
+            threads.into_iter().for_each(|t| t.join().unwrap());
+        }
+    });
+}
+
+#[test]
 fn a_socket_whose_waker_panics_does_not_unwind_out_of_the_end() {
     struct Panics;
     impl Wake for Panics {

@@ -66,7 +66,9 @@ pub use crate::task::spawn;
 /// Works anywhere: on a plain thread, in library code, inside a gmp task (its P
 /// goes on elsewhere) and inside another runtime's thread. The future need not
 /// be `Send` or `'static`. Spawns, timers and sockets inside it belong to this
-/// thread's runtime, else to the global one.
+/// thread's runtime, else to the global one. Inside a task it keeps the task's thread
+/// and takes another one for the P: only where
+/// [`max_threads`](runtime::Builder::max_threads) leaves none it waits for one.
 ///
 /// # Panics
 /// With the future's own panic; and if the global runtime is needed and cannot

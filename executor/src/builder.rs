@@ -70,7 +70,9 @@ impl Builder {
     }
 
     /// Most threads at a time, blocked ones included; default 10 000, as Go's.
-    /// When all are in use, tasks wait; the runtime warns once.
+    /// When all are in use, tasks wait; the runtime warns once. A `block_on` inside a
+    /// task keeps that task's thread: whoever nests them needs a thread for each, and one
+    /// more for what they wait for.
     pub fn max_threads(mut self, n: usize) -> Builder {
         self.max_threads = n;
         self

@@ -10,7 +10,7 @@ mod watchdog;
 use std::any::Any;
 use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 use gmp::runtime::{Builder, Runtime};
-use gmp::task::{JoinError, JoinSet};
-use gmp::time::{after_func, sleep};
+use gmp::task::{JoinError, JoinSet, unconstrained};
+use gmp::time::{Instant, after_func, sleep};
 
 use eventually::eventually;
 use watchdog::within;
@@ -431,9 +431,16 @@ fn a_waker_that_panics_when_a_timer_fires() {
     contained(2, |rt| {
         rt.block_on(async {
             for at_drop in [false, true] {
-                let mut nap = sleep(Duration::from_micros(100));
-                assert!(poll_with(&mut nap, &bad_waker(at_drop)).is_pending());
-                sleep(Duration::from_millis(2)).await;
+                let panics = || rt.handle().metrics().contained_panics;
+                let before = panics();
+                let mut nap = sleep(Duration::from_secs(3600));
+                // A request to give way would wake the waker in the poll.
+                let mut first = pin!(unconstrained(&mut nap));
+                assert!(poll_with(&mut first, &bad_waker(at_drop)).is_pending());
+                Pin::new(&mut nap).reset(Instant::now());
+                while panics() == before {
+                    sleep(Duration::from_millis(1)).await;
+                }
                 nap.await;
             }
         });

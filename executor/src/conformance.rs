@@ -9,6 +9,7 @@ mod aside;
 mod gfree;
 mod kit;
 mod latency;
+mod looks;
 mod preempt;
 mod queues;
 mod races;

@@ -217,6 +217,7 @@ fn class_of(rt: &Runtime, id: gmp::task::Id) -> Class {
     Class::of(task.expect("it is there"))
 }
 
+/// Rule L-19.
 #[test]
 fn a_wait_that_nobody_can_end_is_proven() {
     let rt = runtime(1);

@@ -281,7 +281,7 @@ fn numbers(list: &str) -> usize {
     all.len()
 }
 
-/// Rule R-TRACE-3, T-89 with L-24: Go's line.
+/// Rules R-TRACE-3 and R-SYSMON-6, T-89 with L-24: Go's line, by sysmon.
 #[test]
 fn t89_the_line_of_schedtrace() {
     const NAME: &str = "watch::t89_the_line_of_schedtrace";

@@ -225,6 +225,34 @@ fn t43_sysmon_asks_after_a_slice() {
     }
 }
 
+/// Rule L-28: whoever blocks is not asked to give way; it could not answer.
+#[test]
+fn a_blocking_section_is_not_asked() {
+    const SLICE: u64 = 10_000_000;
+    for rules in RULES {
+        let world = World::new(rules, 1);
+        let m = world.m();
+        let mut sysmon = Sysmon::new(world.sched.clone());
+        let start = world.sched.real_nanotime();
+        let (sched, asked) = (world.sched.clone(), Arc::<Mutex<Vec<bool>>>::default());
+        let task = world.task(A, {
+            let asked = asked.clone();
+            move |_| {
+                let mut look = |after| {
+                    sysmon.retake(start + after);
+                    lock(&asked).push(sched.p(0).preempt.load(Ordering::Relaxed)); // ord: one thread
+                };
+                block_in_place(|| look(0));
+                block_in_place(|| look(SLICE));
+                look(SLICE + 1);
+                Poll::Ready(())
+            }
+        });
+        world.execute(&m, task);
+        assert_eq!(*lock(&asked), [false, false, true], "{rules:?}");
+    }
+}
+
 /// Rule R-SYSCALL-6, T-57: each section that sysmon meets is a new one, so none loses
 /// the P; the poll that is made of them does, after its slice and the time to answer.
 #[test]
@@ -321,7 +349,7 @@ fn t45_a_request_outlasts_what_cannot_be_preempted() {
     }
 }
 
-/// Rules R-PREEMPT-4 and R-SCHED-4, T-46: a request is for one slice. Source:
+/// Rules R-PREEMPT-1, R-PREEMPT-4 and R-SCHED-4, T-46: a request is for one slice. Source:
 /// Go's execute, schedule.
 #[test]
 fn t46_a_new_task_begins_unasked() {

@@ -213,7 +213,7 @@ fn t39_a_spinner_that_gives_up_is_counted_down() {
 }
 
 /// A task that reads one byte, and the other end. It waits for it.
-fn reader(world: &World, m: &M, id: u64) -> UnixStream {
+pub(super) fn reader(world: &World, m: &M, id: u64) -> UnixStream {
     let (here, there) = UnixStream::pair().expect("a pair of sockets");
     here.set_nonblocking(true).expect("a mode of sockets");
     let here = Registered::new(&world.sched.reactor, here).expect("a reactor takes a socket");

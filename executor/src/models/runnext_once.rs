@@ -1,4 +1,4 @@
-//! What is in `runnext` is run once (L4, T-22): by the owner, by a thief that
+//! What is in `runnext` is run once (L-2, L4, T-22): by the owner, by a thief that
 //! backed off first, or out of the ring where the next wake kicked it.
 
 use std::sync::Arc;

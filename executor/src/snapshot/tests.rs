@@ -258,7 +258,7 @@ fn a_task_that_ends_without_a_p_stays_for_whoever_looks() {
             .collect();
         let ids: Vec<u64> = parents.iter().map(|task| task.id().get()).collect();
         let mut seen = 0;
-        for_a_while(|| {
+        let mut see = || {
             let (tasks, _) = look(rt.handle(), Hooks::On);
             let polled = tasks
                 .iter()
@@ -267,13 +267,15 @@ fn a_task_that_ends_without_a_p_stays_for_whoever_looks() {
                 assert!(ids.contains(&task.parent), "{task:?}");
                 seen += 1;
             }
-            seen > 1000
-        });
+            seen
+        };
+        for_a_while(|| see() > 1000);
+        // On a busy machine that may not have been enough to meet one.
+        while see() == 0 {}
         on.store(false, Ordering::Relaxed);
         for parent in parents {
             rt.block_on(parent).expect("no panic");
         }
-        assert!(seen > 0, "no poll was met");
     });
 }
 

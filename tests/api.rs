@@ -3,6 +3,9 @@
 //! its own.
 #![cfg(unix)]
 
+#[path = "support/eventually.rs"]
+mod eventually;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -12,6 +15,8 @@ use futures::{FutureExt, StreamExt};
 use gmp::runtime::{Builder, EnterGuard, Handle, Metrics, Rules, Runtime};
 use gmp::task::{AbortHandle, Id, JoinError, JoinHandle, JoinSet};
 use gmp::time::{Instant, Interval, MissedTickBehavior, Sleep};
+
+use eventually::eventually;
 
 #[gmp::test]
 async fn the_root() {
@@ -92,9 +97,9 @@ fn a_runtime_of_ones_own() -> io::Result<()> {
             .expect("not aborted"),
         3
     );
+    eventually("the ends are counted", || handle.num_tasks() == 0);
     let metrics: Metrics = handle.metrics();
     assert!(metrics.spawned >= 2 && metrics.finished >= 2);
-    assert_eq!(handle.num_tasks(), 0);
     let report = runtime.shutdown_timeout(Duration::from_secs(10));
     assert_eq!(report.still_running.len(), 0, "{report:?}");
     Builder::new()

@@ -161,7 +161,8 @@ impl Handle {
         stw::set_procs(&self.sched, n) as usize
     }
 
-    /// Tasks that were spawned and have not ended.
+    /// Tasks that were spawned and have not ended. Whoever awaits a task may be told of its
+    /// end a moment before it is counted.
     pub fn num_tasks(&self) -> usize {
         usize::try_from(self.sched.live_tasks()).unwrap_or(usize::MAX)
     }

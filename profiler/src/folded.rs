@@ -31,5 +31,5 @@ pub(crate) fn text(groups: &[Group]) -> String {
 
 /// A name without the characters that part frames and lines.
 fn plain(name: &str) -> String {
-    name.replace([';', '\n', '\r'], ":")
+    name.replace(|c: char| c == ';' || c.is_control(), ":")
 }

@@ -50,10 +50,10 @@ pub(crate) fn stack(task: &TaskInfo, resolver: &mut Resolver) -> Vec<Frame> {
     let mut frames = resolver.of(task).to_vec();
     match &task.name {
         _ if frames.is_empty() => {
-            frames.push(Frame::at(function(task).to_owned(), place(task)));
+            frames.push(Frame::at(function(task).into_owned(), place(task)));
         }
         // No function of the stack tells it.
-        Some(name) => frames.push(Frame::at(name.clone(), task.spawned_at)),
+        Some(_) => frames.push(Frame::at(function(task).into_owned(), task.spawned_at)),
         None => {}
     }
     frames
@@ -70,8 +70,26 @@ pub(crate) fn place(task: &TaskInfo) -> &'static Location<'static> {
 }
 
 /// The name of the task's outermost function: its own name or its future's type.
-pub(crate) fn function(task: &TaskInfo) -> &str {
-    task.name.as_deref().unwrap_or(task.type_name)
+pub(crate) fn function(task: &TaskInfo) -> Cow<'_, str> {
+    let name = task.name.as_deref();
+    name.map_or(Cow::Borrowed(task.type_name), in_a_line)
+}
+
+/// A name of the program's choice without line ends and other control characters:
+/// readers take forms apart by lines, and XML has no place for most of them.
+fn in_a_line(name: &str) -> Cow<'_, str> {
+    if !name.contains(char::is_control) {
+        return Cow::Borrowed(name);
+    }
+    let mut text = String::with_capacity(name.len() + 8);
+    for c in name.chars() {
+        if c.is_control() {
+            text.extend(c.escape_default());
+        } else {
+            text.push(c);
+        }
+    }
+    Cow::Owned(text)
 }
 
 /// The function in which the future was written, if its type tells.
@@ -89,10 +107,15 @@ pub(crate) fn state(task: &TaskInfo) -> Cow<'static, str> {
         Status::Syscall => Cow::Borrowed("syscall"),
         Status::Preempted => Cow::Borrowed("preempted"),
         Status::Waiting => match waiting::name_of(task) {
-            Some(name) => Cow::Owned(format!("{}: {name}", task.reason.as_str())),
+            Some(name) => Cow::Owned(format!("{}: {}", task.reason.as_str(), bracketed(name))),
             None => Cow::Borrowed(task.reason.as_str()),
         },
     }
+}
+
+/// A name for between brackets, which it must not close.
+fn bracketed(name: &str) -> String {
+    in_a_line(name).replace('[', "(").replace(']', ")")
 }
 
 /// The same, with Go's mark of a proven leak.

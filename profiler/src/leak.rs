@@ -167,14 +167,17 @@ pub fn find(options: &Options) -> Result<(), Report> {
 /// # Errors
 /// The tasks that are left.
 pub fn find_in(handle: &Handle, options: &Options) -> Result<(), Report> {
-    let end = Instant::now() + options.patience;
+    // None: too far away for a clock.
+    let end = Instant::now().checked_add(options.patience);
     let mut pause = Duration::from_micros(1);
     loop {
         let leaks = look(handle, options);
         if leaks.is_empty() {
             return Ok(());
         }
-        let rest = end.saturating_duration_since(Instant::now());
+        let rest = end.map_or(LONGEST_PAUSE, |end| {
+            end.saturating_duration_since(Instant::now())
+        });
         if rest.is_zero() {
             return Err(Report::new(handle, leaks));
         }

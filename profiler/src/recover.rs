@@ -124,8 +124,7 @@ fn caught<R>(f: impl FnOnce() -> R) -> Result<R, PanicReport> {
     let result = catch_unwind(AssertUnwindSafe(f));
     let mut seen = watch.end();
     let result = result.map_err(|payload: Box<dyn Any + Send>| {
-        // The panic that came out is the last one that was noted.
-        let mut report = PanicReport::new(seen.pop(), payload);
+        let mut report = PanicReport::new(&mut seen, payload);
         report.tell();
         report
     });

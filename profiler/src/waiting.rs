@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use gmp_executor::snapshot::{Status, TaskInfo};
 use gmp_executor::{WaitReason, leaf};
-use pin_project::pin_project;
+use pin_project::{pin_project, pinned_drop};
 
 /// Every name that a program has given, with its number: the header of a task
 /// has room for a number alone. Names are literals, so the table stays small.
@@ -69,7 +69,7 @@ pub fn waiting<F: Future>(name: &'static str, future: F) -> Waiting<F> {
 }
 
 /// The future of [`waiting`].
-#[pin_project]
+#[pin_project(PinnedDrop)]
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Waiting<F> {
@@ -77,6 +77,15 @@ pub struct Waiting<F> {
     future: F,
     name: u64,
     at: &'static Location<'static>,
+}
+
+#[pinned_drop]
+impl<F> PinnedDrop for Waiting<F> {
+    fn drop(self: Pin<&mut Self>) {
+        // A time-out has dropped it in the poll in which it waited: what its task waits
+        // for next goes by another name.
+        leaf::unpark(WaitReason::Foreign, self.name);
+    }
 }
 
 impl<F: Future> Future for Waiting<F> {

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use gmp::runtime::{Builder, Runtime};
-use gmp_profiler::{Profile, Status};
+use gmp_profiler::{Profile, Status, leak};
 
 #[path = "support/dumps.rs"]
 mod dumps;
@@ -55,6 +55,53 @@ fn readers_of_gos_dumps_read_the_text() {
     assert_eq!(in_state("waiting: redis; \"0\" (leaked)"), 2);
     assert_eq!(in_state("waiting (leaked)"), 1);
     assert!(blocks.iter().any(|block| block.functions[0] == "a reader"));
+}
+
+/// Names are the program's own, with whatever a peer has sent perhaps: none of them may
+/// look like a line of the form that it stands in.
+#[test]
+fn no_name_makes_a_line_of_its_own() {
+    let rt = Builder::new().procs(1).build().expect("a runtime");
+    let name = "peer\ngoroutine 9 [running]:\n\u{1}\u{85}(;";
+    let pending = std::future::pending::<()>;
+    let named = gmp::task::Builder::new().name(name);
+    let tasks = [
+        named.spawn_on(pending(), rt.handle()),
+        rt.spawn(gmp_profiler::waiting("re]\ndis", pending())),
+    ];
+    let tasks = tasks.map(|task| (task.id().get(), task.abort_handle()));
+    rt.block_on(gmp::time::sleep(Duration::from_millis(2)));
+    let mut profile = Profile::of(rt.handle());
+    while !profile.iter().all(|task| task.status == Status::Waiting) {
+        std::thread::yield_now();
+        profile = Profile::of(rt.handle());
+    }
+
+    let blocks = dumps::read(&profile.to_text(2));
+    let ids: Vec<u64> = blocks.iter().map(|block| block.id).collect();
+    assert_eq!(ids, tasks.each_ref().map(|task| task.0));
+    let told = "peer\\ngoroutine 9 [running]:\\n\\u{1}\\u{85}(;";
+    assert_eq!(blocks[0].functions, [told]);
+    assert_eq!(blocks[1].state, "waiting: re)\\ndis");
+
+    let groups = profile.to_text(1);
+    assert!(groups.contains(&format!("\t{told}+0x0\t")), "{groups}");
+    assert!(!groups.contains("\ngoroutine"), "{groups}");
+    assert_eq!(profile.to_folded().lines().count(), 2);
+    #[cfg(feature = "flamegraph")]
+    {
+        let svg = profile.to_svg().expect("tasks");
+        let strange = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+        assert!(!svg.contains(strange), "no XML");
+    }
+    // As they are where the form has a way to say so.
+    let json: serde_json::Value = serde_json::from_str(&profile.to_json()).expect("JSON");
+    assert_eq!(json["tasks"][0]["name"], name);
+    assert_eq!(json["tasks"][1]["waits_for"], "re]\ndis");
+    // And where a check is told what to pass over.
+    let options = leak::Options::new().retry_for(Duration::ZERO);
+    let found = leak::find_in(rt.handle(), &options.ignore_top(name)).expect_err("the other");
+    assert_eq!(found.leaks().len(), 1);
 }
 
 #[test]

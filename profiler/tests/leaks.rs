@@ -43,6 +43,22 @@ fn settle(rt: &Runtime) -> Profile {
     }
 }
 
+#[test]
+fn a_check_may_wait_for_as_long_as_it_takes() {
+    let rt = runtime(1);
+    let (tx, rx) = oneshot::channel::<()>();
+    drop(rt.spawn(async {
+        let _ended = rx.await;
+    }));
+    let handle = rt.handle().clone();
+    let check = std::thread::spawn(move || {
+        let for_ever = Options::new().retry_for(Duration::MAX);
+        leak::find_in(&handle, &for_ever).is_ok()
+    });
+    drop(tx);
+    assert!(check.join().expect("no panic"));
+}
+
 /// Goleak's first example: two of three senders are left when the first answer
 /// is enough.
 async fn query_all(size: usize) -> usize {

@@ -243,3 +243,26 @@ async fn blocking_sections_tell_their_lines() {
     leaves.check().await;
     drop(kept);
 }
+
+/// A wait that a time-out has ended is over, though its task waits on in the same poll.
+#[gmp::test]
+async fn a_named_wait_ends_when_it_is_dropped() {
+    let (_tx, rx) = futures::channel::oneshot::channel::<()>();
+    let task = gmp::spawn(async move {
+        let mut named = Box::pin(gmp_profiler::waiting("redis", std::future::pending::<()>()));
+        assert!(futures::poll!(named.as_mut()).is_pending());
+        drop(named);
+        let _ended = rx.await;
+    });
+    let patience = Instant::now() + Duration::from_secs(30);
+    loop {
+        let text = tasks().to_text(2);
+        assert!(!text.contains("redis"), "{text}");
+        if text.contains(&format!("goroutine {} [waiting]:", task.id())) {
+            break;
+        }
+        assert!(Instant::now() < patience, "{text}");
+        gmp::time::sleep(Duration::from_millis(1)).await;
+    }
+    task.abort();
+}

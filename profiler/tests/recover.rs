@@ -139,6 +139,45 @@ async fn a_panic_in_the_drop_of_the_future_is_contained() {
     assert_eq!(told_with("in the drop").len(), 1);
 }
 
+/// Panics when it is dropped, on the way of another panic too, and catches that.
+struct Careful;
+
+impl Drop for Careful {
+    fn drop(&mut self) {
+        let caught = catch_unwind(|| panic!("on its way"));
+        assert!(caught.is_err());
+    }
+}
+
+#[gmp::test]
+async fn a_report_is_of_the_panic_that_came_out() {
+    listen();
+    let line = line!() + 3;
+    let caught = catch_panic(async {
+        let _careful = Careful;
+        panic!("the one that came out")
+    });
+    let report = caught.await.map(|(): ()| ()).expect_err("a panic");
+    assert_eq!(report.message(), "the one that came out");
+    assert_eq!(report.location().map(|at| at.1), Some(line));
+    assert_eq!(told_with("the one that came out").len(), 1);
+    assert_eq!(told_with("on its way").len(), 1);
+}
+
+#[gmp::test]
+async fn a_panic_that_is_thrown_on_hides_none_that_was_caught() {
+    listen();
+    let caught = catch_panic(async {
+        let inner = catch_unwind(|| panic!("caught before"));
+        assert!(inner.is_err());
+        resume_unwind(Box::new("thrown after"))
+    });
+    let report = caught.await.map(|(): ()| ()).expect_err("a panic");
+    assert_eq!(report.location(), None);
+    assert_eq!(told_with("thrown after").len(), 1);
+    assert_eq!(told_with("caught before").len(), 1);
+}
+
 /// Another task that panics on the same thread, inside a nested `block_on`, is
 /// not this future's affair: its handle tells.
 #[gmp::test]

@@ -175,7 +175,7 @@ impl Ignored {
 
 fn is_on_top(task: &TaskInfo, wanted: &str) -> bool {
     [
-        frames::function(task),
+        task.name.as_deref().unwrap_or(task.type_name),
         task.type_name,
         frames::spawner(task),
     ]

@@ -8,12 +8,20 @@ pub(super) const QUIET: Duration = Duration::from_secs(10);
 /// Places that are remembered; more of them at once are all told.
 const PLACES: usize = 1024;
 
-/// Where a panic came from; none: nobody knows.
+/// Where a panic came from: file, line and column; none: nobody knows.
 pub(super) type Place = Option<(String, u32, u32)>;
+
+/// What makes two panics the same.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) enum Source {
+    At((String, u32, u32)),
+    /// Of those that were thrown on, of which the place is not known.
+    Says(String),
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Folds {
-    places: HashMap<Place, Fold>,
+    places: HashMap<Source, Fold>,
 }
 
 #[derive(Debug)]
@@ -25,7 +33,7 @@ struct Fold {
 impl Folds {
     /// Some: to be told now, with the number of those from the same place that
     /// were not.
-    pub(super) fn admit(&mut self, place: Place, now: Instant) -> Option<u64> {
+    pub(super) fn admit(&mut self, place: Source, now: Instant) -> Option<u64> {
         if let Some(fold) = self.places.get_mut(&place) {
             if now.saturating_duration_since(fold.told) < QUIET {
                 fold.since += 1;
@@ -55,10 +63,20 @@ impl Folds {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Folds, PLACES, QUIET};
+    use super::{Folds, PLACES, QUIET, Source};
 
-    fn place(line: u32) -> super::Place {
-        Some(("a.rs".to_owned(), line, 1))
+    fn place(line: u32) -> Source {
+        Source::At(("a.rs".to_owned(), line, 1))
+    }
+
+    #[test]
+    fn panics_of_unknown_places_are_told_apart_by_what_they_say() {
+        let mut folds = Folds::default();
+        let begin = Instant::now();
+        let says = |text: &str| Source::Says(text.to_owned());
+        assert_eq!(folds.admit(says("one"), begin), Some(0));
+        assert_eq!(folds.admit(says("another"), begin), Some(0));
+        assert_eq!(folds.admit(says("one"), begin), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use gmp_executor::snapshot::{self, TaskInfo};
 
-use super::fold::{Folds, Place};
+use super::fold::{Folds, Place, Source};
 use super::hook::Seen;
 use crate::{frames, text};
 
@@ -31,7 +31,9 @@ struct Inner {
 }
 
 impl PanicReport {
-    pub(super) fn new(seen: Option<Seen>, payload: Box<dyn Any + Send>) -> PanicReport {
+    /// Of the panic that came out with `payload`, and takes out of `seen` what was noted
+    /// of it: it need not be the last one, for a drop may panic on its way and catch that.
+    pub(super) fn new(seen: &mut Vec<Seen>, payload: Box<dyn Any + Send>) -> PanicReport {
         let message = payload
             .downcast_ref::<&'static str>()
             .copied()
@@ -39,9 +41,9 @@ impl PanicReport {
             .unwrap_or("(no message)")
             .to_owned();
         // Without the hook, or after resume_unwind, nobody knows the place.
-        let seen = seen.filter(|seen| seen.message == message);
-        let mut report = match seen {
-            Some(seen) => PanicReport::of_caught(seen),
+        let at = seen.iter().rposition(|seen| seen.message == message);
+        let mut report = match at {
+            Some(at) => PanicReport::of_caught(seen.remove(at)),
             None => PanicReport::with(message, None, Backtrace::disabled()),
         };
         report.0.payload = Some(Mutex::new(payload));
@@ -100,9 +102,13 @@ impl PanicReport {
 
     /// Passes it to the reporter, unless its place is quiet.
     pub(super) fn tell(&mut self) {
+        let source = match &self.0.place {
+            Some(place) => Source::At(place.clone()),
+            None => Source::Says(self.0.message.clone()),
+        };
         let admitted = lock(&FOLDS)
             .get_or_insert_default()
-            .admit(self.0.place.clone(), Instant::now());
+            .admit(source, Instant::now());
         let Some(repeated) = admitted else { return };
         self.0.repeated = repeated;
         // The guard is gone before the user's function runs.

@@ -94,7 +94,8 @@ pub fn proven() -> Profile {
 /// for its first reader, and `JoinHandle`. A circle is looked at twice, so one that is
 /// told did stand. The holder of a lock is who took it, unless with an owned guard: a
 /// guard of a lock in a `static` that was sent to another task makes a circle of what
-/// is none.
+/// is none, and so does a future that was polled in one task, which holds a lock or waits
+/// for one by then, and that another task goes on with: it is the first task's still.
 ///
 /// ```
 /// use gmp_executor::{Handle, JoinHandle, block_in_place, spawn};

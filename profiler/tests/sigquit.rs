@@ -98,6 +98,30 @@ async fn sleepers_and_a_hog_on_each_p() {
     }
 }
 
+#[gmp::main(procs = 1)]
+async fn a_task_that_has_stderr_for_ever() {
+    let _stderr = std::io::stderr().lock();
+    println!("ready");
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+/// As where a logger hangs while it has std's lock.
+#[test]
+fn a_program_that_wedged_with_the_lock_of_stderr_tells_its_tasks() {
+    let name = "a_program_that_wedged_with_the_lock_of_stderr_tells_its_tasks";
+    if role().as_deref() == Some(name) {
+        return a_task_that_has_stderr_for_ever();
+    }
+    let child = Running::start(name, None);
+    child.signal();
+    let (status, text) = child.end();
+    assert_eq!(status.code(), Some(2), "{text}");
+    let blocks = dumps::read(&text);
+    assert_eq!(in_state(&blocks, "running, locked to thread"), 1, "{text}");
+}
+
 /// More tasks compute for ever than there are Ps; the default of `#[gmp::main]`.
 #[test]
 fn a_wedged_program_tells_all_its_tasks_and_ends_with_two() {

@@ -36,6 +36,7 @@ pub use gmp_executor::snapshot::{Dropper, NAMES_DROPPERS};
 pub use self::growth::{Growth, growth};
 pub use self::options::Options;
 pub use self::report::{Leak, Report};
+pub(crate) use self::whole::never_mind;
 pub use self::whole::{verify_at_exit, verify_main};
 
 /// How certain it is that a task has leaked.

@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::dump::dump;
+use crate::leak;
 
 /// What `SIGQUIT` does, see [`on_sigquit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -190,6 +191,7 @@ fn serve(mut notes: UnixStream) {
             .and_then(|()| out.flush());
         drop(out);
         if exit {
+            leak::never_mind();
             std::process::exit(2);
         }
     }

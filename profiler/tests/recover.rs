@@ -7,7 +7,7 @@ use std::panic::{catch_unwind, resume_unwind};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
-use gmp_profiler::{catch_panic, note_panics, set_panic_reporter, take_report};
+use gmp_profiler::{catch_panic, labels, note_panics, set_panic_reporter, take_report};
 
 static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -162,6 +162,19 @@ async fn a_report_is_of_the_panic_that_came_out() {
     assert_eq!(report.location().map(|at| at.1), Some(line));
     assert_eq!(told_with("the one that came out").len(), 1);
     assert_eq!(told_with("on its way").len(), 1);
+}
+
+#[gmp::test]
+async fn a_report_has_the_labels_of_the_panic() {
+    listen();
+    let request = labels::scope([("route", "/pay")], async { panic!("under a label") });
+    let caught = catch_panic(request).await;
+    let report = caught.map(|(): ()| ()).expect_err("a panic");
+    let text = report.to_string();
+    assert!(text.contains(" {route: /pay}:\n"), "{text}");
+    let own = report.task().map(labels::Labels::of).unwrap_or_default();
+    assert_eq!(own.get("route"), Some("/pay"));
+    assert!(labels::current().is_empty());
 }
 
 #[gmp::test]

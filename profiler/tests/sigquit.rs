@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use gmp::profiler::{SigQuit, on_sigquit};
+use gmp::profiler::{SigQuit, leak, on_sigquit};
 use gmp::runtime::Builder;
 
 use dumps::Block;
@@ -96,6 +96,22 @@ async fn sleepers_and_a_hog_on_each_p() {
     for sleeper in sleepers {
         sleeper.await.expect("no panic");
     }
+}
+
+/// The status is the signal's, though tasks are left.
+#[test]
+fn no_check_for_leaks_follows_a_dump_that_ends_the_process() {
+    let name = "no_check_for_leaks_follows_a_dump_that_ends_the_process";
+    if role().as_deref() == Some(name) {
+        let options = leak::Options::new().retry_for(Duration::ZERO);
+        leak::verify_at_exit(options).expect("there is room");
+        return sleepers_and_a_hog_on_each_p();
+    }
+    let child = Running::start(name, None);
+    child.signal();
+    let (status, text) = child.end();
+    assert_eq!(status.code(), Some(2), "{text}");
+    assert!(!text.contains("goleak"), "{text}");
 }
 
 #[gmp::main(procs = 1)]

@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
 
+use gmp_executor::leaf;
+
 /// What the hook noted of a panic.
 #[derive(Debug)]
 pub(super) struct Seen {
@@ -12,6 +14,8 @@ pub(super) struct Seen {
     pub(super) file: String,
     pub(super) line: u32,
     pub(super) column: u32,
+    /// Those under which it happened: a scope of labels ends on its way.
+    pub(super) labels: u16,
     /// Empty unless the environment asks for it; symbols are looked up when it is
     /// written, not here.
     pub(super) backtrace: Backtrace,
@@ -82,6 +86,7 @@ impl Seen {
             file: at.file().to_owned(),
             line: at.line(),
             column: at.column(),
+            labels: leaf::labels(),
             backtrace: Backtrace::capture(),
         })
     }

@@ -52,7 +52,11 @@ impl PanicReport {
 
     pub(super) fn of_caught(seen: Seen) -> PanicReport {
         let place = (seen.file, seen.line, seen.column);
-        PanicReport::with(seen.message, Some(place), seen.backtrace)
+        let mut report = PanicReport::with(seen.message, Some(place), seen.backtrace);
+        if let Some(task) = &mut report.0.task {
+            task.labels = seen.labels;
+        }
+        report
     }
 
     fn with(message: String, place: Place, backtrace: Backtrace) -> PanicReport {

@@ -169,7 +169,15 @@ impl Future for Locking<'_> {
                 this.key = Some(state.waiters.push(Some(cx.waker()), note));
                 None
             }
-            Some(key) if state.waiters.is_queued(key) => state.waiters.set_waker(key, cx.waker()),
+            Some(key) if state.waiters.is_queued(key) => {
+                let former = state.waiters.set_waker(key, cx.waker());
+                if former.is_some() {
+                    // Another task goes on with this wait: the record of the first one,
+                    // which has not run since perhaps, may name this lock no more.
+                    state.lot = None;
+                }
+                former
+            }
             Some(key) => {
                 let waited = leaf::now().saturating_sub(state.waiters.note(key).since);
                 let starved = waited > STARVING_NS;

@@ -258,6 +258,12 @@ impl Future for Acquire<'_> {
         let former = match this.key.take() {
             Some(key) if state.waiters.is_queued(&key) => {
                 let former = state.waiters.set_waker(&key, cx.waker());
+                if former.is_some() {
+                    // Another task goes on with this wait, and will hold the permits: the
+                    // record of the first one may name this place no more.
+                    state.waiters.note(&key).holder = Holder::here(this.location, this.guard);
+                    state.held.lot = None;
+                }
                 this.key = Some(key);
                 former
             }

@@ -186,17 +186,44 @@ fn a_warning_comes_once() {
             }
             std::process::exit(0);
         });
-        rt.block_on(async {
-            let (x, y) = two_locks();
-            circle(&x, &y).await;
-            drop(x.lock().await);
-        });
+        rt.block_on(async { gmp::spawn(std::future::pending::<()>()).await })
+            .expect("never ends");
         return;
     }
     let output = child_with("a_warning_comes_once", "deadlock=warn");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
     assert_eq!(text.matches("deadlock!").count(), 1, "{text}");
+}
+
+/// A guard goes with the future that keeps it.
+#[test]
+fn a_guard_whose_future_was_left_to_another_task_is_no_deadlock() {
+    if is_child() {
+        runtime().block_on(async {
+            let lock = Lock::default();
+            let (go, wait) = futures::channel::oneshot::channel();
+            let mut keeps = Box::pin({
+                let lock = lock.clone();
+                async move {
+                    let _guard = lock.lock().await;
+                    wait.await.expect("sent");
+                }
+            });
+            let first = gmp::spawn(async move {
+                assert!(futures::poll!(keeps.as_mut()).is_pending());
+                drop(gmp::spawn(keeps));
+                gmp::spawn(async move { drop(lock.lock().await) }).await
+            });
+            std::thread::spawn(move || {
+                std::thread::sleep(QUIET);
+                go.send(())
+            });
+            first.await.expect("no panic").expect("no panic");
+        });
+        return;
+    }
+    is_no_deadlock("a_guard_whose_future_was_left_to_another_task_is_no_deadlock");
 }
 
 #[test]

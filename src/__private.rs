@@ -1,6 +1,6 @@
 //! What the macros and the conformance tests call: not part of the interface.
 
-use std::process;
+use std::process::{self, Termination};
 
 use crate::profiler::leak::{self, Options};
 use crate::profiler::{SigQuit, note_panics, on_sigquit};
@@ -50,7 +50,10 @@ pub fn run_main_with<F: Future>(builder: Builder, sigquit: SigQuit, future: F) -
 /// # Panics
 /// With the test's own panic, if the runtime cannot start, or if tasks are left
 /// and the test asked for the check.
-pub fn run_test<F: Future>(builder: Builder, options: TestOptions, future: F) -> F::Output {
+pub fn run_test<F>(builder: Builder, options: TestOptions, future: F) -> F::Output
+where
+    F: Future<Output: Termination>,
+{
     let runtime = match builder.build() {
         Ok(runtime) => runtime,
         Err(error) => panic!("gmp: {error}"),
@@ -66,6 +69,8 @@ pub fn run_test<F: Future>(builder: Builder, options: TestOptions, future: F) ->
         // The runtime is the test's own: tests that run beside it do not count.
         let patience = Options::new().retry_for(std::time::Duration::from_secs(1));
         if let Err(report) = leak::find_in(&handle, &patience) {
+            // An error of the test's own is told as well, and is often the reason.
+            output.report();
             panic!("{report}");
         }
     }

@@ -3,6 +3,7 @@
 //! The tests of this file run side by side: each has a runtime of its own, so
 //! only those that leak may fail.
 
+use std::process::Command;
 use std::time::Duration;
 
 use futures::SinkExt;
@@ -92,4 +93,23 @@ async fn a_named_wait_shows_in_a_dump() {
         gmp::task::yield_now().await;
     }
     task.abort();
+}
+
+#[gmp::test(leak_check = true)]
+async fn an_error_is_told_beside_the_leak() -> Result<(), &'static str> {
+    const CHILD: &str = "GMP_TEST_CHILD";
+    if std::env::var_os(CHILD).is_none() {
+        let output = Command::new(std::env::current_exe().expect("this test's file"))
+            .args(["an_error_is_told_beside_the_leak", "--exact", "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .expect("the child runs");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{text}");
+        assert!(text.contains("the test's own error"), "{text}");
+        assert!(text.contains("found unexpected goroutines"), "{text}");
+        return Ok(());
+    }
+    drop(gmp::spawn(std::future::pending::<()>()));
+    Err("the test's own error")
 }

@@ -99,11 +99,13 @@ fn no_look_at_a_stack_polls_its_task() {
     let rt = counted.build().expect("a runtime");
     drop(rt.spawn(outer()));
     settled(&rt);
+    // A first poll that gave way was two.
+    let before = polls.load(Ordering::Relaxed);
     for _ in 0..50 {
         let tasks = settled(&rt);
         assert!(tasks.iter().all(|task| task.stack.is_some() == has));
     }
-    assert_eq!(polls.load(Ordering::Relaxed), 1);
+    assert_eq!(polls.load(Ordering::Relaxed), before);
 }
 
 async fn foreign() -> u8 {

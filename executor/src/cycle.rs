@@ -7,8 +7,8 @@
 //! If a lock has the same version both times, its holder held it all the while; a
 //! task that waited for it both times was not woken in between, for only the
 //! holder could. So at the moment between the two looks the whole circle stood,
-//! and nobody in it will ever do anything. Only an abort ends it, or a guard that
-//! its task has given to somebody else.
+//! and nobody in it will ever do anything. Only an abort ends it. A holder whose
+//! guard may be with somebody else by now (`held.rs`) makes the circle a suspicion.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -41,7 +41,8 @@ pub struct Link {
     /// Where that task took the lock; none for a join.
     pub held_since: Option<&'static Location<'static>>,
     /// Whether nobody but that task can end the wait. Else it is the one that used the
-    /// other half of the channel, or the semaphore, last, or that took an owned guard.
+    /// other half of the channel, or the semaphore, last, or that took a guard which may
+    /// be with another by now.
     pub proven: bool,
 }
 
@@ -52,7 +53,7 @@ impl Cycle {
     }
 
     /// Whether none of its waits can be ended by anybody else: not so through a
-    /// channel, a semaphore or an owned guard.
+    /// channel, a semaphore or a guard that may have been given away.
     pub fn is_proven(&self) -> bool {
         self.links.iter().all(|link| link.proven)
     }
@@ -151,8 +152,9 @@ pub fn find(handle: &Handle) -> Vec<Cycle> {
 }
 
 /// The circles in which somebody else might end a wait: through a channel, to the
-/// task that used its other half last, a semaphore or an owned guard. Only a suspicion,
-/// and only of uses since [`held::watch`].
+/// task that used its other half last, a semaphore or a guard that may have been given
+/// away. Only a suspicion, and of channels and semaphores only of uses since
+/// [`held::watch`].
 pub fn suspected(handle: &Handle) -> Vec<Cycle> {
     let mut found = of(handle.sched(), Wanted::Likely);
     found.retain(|cycle| !cycle.is_proven());
@@ -160,7 +162,9 @@ pub fn suspected(handle: &Handle) -> Vec<Cycle> {
 }
 
 pub(crate) fn find_in(sched: &Sched) -> Vec<Cycle> {
-    of(sched, Wanted::Sure)
+    let mut found = of(sched, Wanted::Sure);
+    found.retain(Cycle::is_proven);
+    found
 }
 
 fn of(sched: &Sched, which: Wanted) -> Vec<Cycle> {
@@ -182,7 +186,7 @@ fn of(sched: &Sched, which: Wanted) -> Vec<Cycle> {
                 location: edge.wait.location,
                 next: edge.next?,
                 held_since: edge.sight.and_then(|sight| sight.holder.at()),
-                proven: edge.sure,
+                proven: edge.is_proven(),
             })
         };
         let links = circle.into_iter().filter_map(link).collect();

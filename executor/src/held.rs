@@ -4,13 +4,23 @@
 //! there which task holds it. Places are never freed and have a generation, so the
 //! number in a task's park record may be looked up at any time, by any thread, long
 //! after the lock is gone.
+//!
+//! Why a holder is sure. What a task holds by a guard that borrows the lock is in its
+//! own allocation, if the leaf that took the lock was pinned there: the guard went to
+//! whoever awaited the leaf, and its borrow ends before what it borrows from is gone
+//! or moves. From a leaf in a box, which may be given to another task, the guard may go
+//! with it; such a holder is only likely. So is that of a lock that lives for ever: its
+//! guard borrows from no task. The proof knows those in the memory of the program
+//! (`is_static`), not those that were leaked.
 
 use std::panic::Location;
 use std::ptr;
 use std::task::Waker;
 
 use crate::fork::Process;
+use crate::g::Header;
 use crate::g::waker::task_of;
+use crate::image;
 use crate::leaf::location_of;
 use crate::m::{self, M};
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, MutexGuard, Ordering, lock};
@@ -28,7 +38,8 @@ pub struct Holder {
 /// What a lock is left with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {
-    /// A guard that borrows the lock: it stays with the task that took it.
+    /// A guard that borrows the lock: it stays with the task that took it, if that did so
+    /// by a leaf in its own memory.
     Borrowed,
     /// A guard that keeps the lock alive: it may go from task to task.
     Owned,
@@ -63,31 +74,33 @@ impl Holder {
         at: None,
     };
 
-    /// The running task, at this place of its code.
+    /// The running task, at this place of its code, by the pinned leaf at the address
+    /// `leaf`; null: by a call.
     #[inline]
-    pub fn here(at: &'static Location<'static>, guard: Guard) -> Holder {
-        let lent = match guard {
-            Guard::Borrowed => 0,
-            Guard::Owned => LENT,
-        };
-        let holder = Holder::running();
+    pub fn here(at: &'static Location<'static>, guard: Guard, leaf: *const ()) -> Holder {
+        let stays = |task: &Header| guard == Guard::Borrowed && task.has(leaf);
         Holder {
-            id: holder.id | lent,
             at: Some(at),
-            ..holder
+            ..Holder::of_running(|task| if stays(task) { 0 } else { LENT })
         }
     }
 
     /// The running task.
     #[inline]
     pub fn running() -> Holder {
-        let (id, sched) =
-            m::with_current(|m| m.map_or((0, 0), |m| (m.running_id(), m.sched_addr())));
-        Holder {
-            id,
-            sched,
-            at: None,
-        }
+        Holder::of_running(|_| 0)
+    }
+
+    #[inline]
+    fn of_running(mark: impl FnOnce(&Header) -> u64) -> Holder {
+        m::with_current(|m| {
+            let task = m.and_then(|m| Some((m, m.running()?)));
+            task.map_or(Holder::NOBODY, |(m, task)| Holder {
+                id: task.goid | mark(task),
+                sched: m.sched_addr(),
+                at: None,
+            })
+        })
     }
 
     /// One who took a part, beside which others may have theirs.
@@ -110,7 +123,7 @@ impl Holder {
         self.id & SHARED != 0
     }
 
-    /// Whether the task may have given the guard to somebody else.
+    /// Whether the guard may be with somebody else by now.
     pub(crate) fn is_lent(self) -> bool {
         self.id & LENT != 0
     }
@@ -134,10 +147,16 @@ const INDIRECT: u64 = 1 << 31;
 
 /// The number for the park record of `m`'s task, whose leaf has this waker.
 pub(crate) fn noted(number: u64, waker: &Waker, m: &M) -> u64 {
-    match task_of(waker) {
-        Some(task) if ptr::eq(task.as_ptr(), m.curg.get()) => number,
-        _ => number | INDIRECT,
+    if is_own(waker, m) {
+        number
+    } else {
+        number | INDIRECT
     }
+}
+
+/// Whether it is the waker of the task in `m`'s poll.
+fn is_own(waker: &Waker, m: &M) -> bool {
+    task_of(waker).is_some_and(|task| ptr::eq(task.as_ptr(), m.curg.get()))
 }
 
 /// Whether the lock with this number has the task's own waker.
@@ -160,6 +179,8 @@ struct Slot {
     id: AtomicU64,
     sched: AtomicUsize,
     at: AtomicPtr<Location<'static>>,
+    /// Where the lock is; 0: it is none.
+    place: AtomicUsize,
 }
 
 /// All slots, by index, and those that are free.
@@ -179,6 +200,14 @@ pub(crate) struct Sight {
     pub(crate) holder: Holder,
     /// Equal versions: nobody took or left the lock in between.
     pub(crate) version: u64,
+    place: usize,
+}
+
+impl Sight {
+    /// Whether the lock is in a `static`: a guard that borrows it may be anybody's.
+    pub(crate) fn is_static(&self) -> bool {
+        image::has(self.place)
+    }
 }
 
 impl Slot {
@@ -202,14 +231,24 @@ impl Slot {
             sched: self.sched.load(Ordering::Acquire),        // ord: as above
             at: location_of(self.at.load(Ordering::Acquire)), // ord: as above
         };
+        let place = self.place.load(Ordering::Acquire); // ord: as above
         let again = self.version.load(Ordering::Relaxed); // ord: not before the fields
-        (same && version == again && version.is_multiple_of(2)).then_some(Sight { holder, version })
+        (same && version == again && version.is_multiple_of(2)).then_some(Sight {
+            holder,
+            version,
+            place,
+        })
     }
 }
 
 impl Lot {
-    /// A place for a lock that `holder` holds.
+    /// A place for something that `holder` has used, or has a part of.
     pub fn new(holder: Holder) -> Lot {
+        Lot::of_lock(holder, ptr::null())
+    }
+
+    /// A place for the lock at the address `place`, which `holder` holds.
+    pub fn of_lock(holder: Holder, place: *const ()) -> Lot {
         let mut table = table();
         let index = table.free.pop().unwrap_or_else(|| {
             table.slots.push(Box::leak(Box::new(Slot {
@@ -218,6 +257,7 @@ impl Lot {
                 id: AtomicU64::new(0),
                 sched: AtomicUsize::new(0),
                 at: AtomicPtr::new(ptr::null_mut()),
+                place: AtomicUsize::new(0),
             })));
             let index = table.slots.len() - 1;
             assert!((index as u64) < INDIRECT, "gmp: too many locks");
@@ -229,6 +269,7 @@ impl Lot {
         // No task waits for a lock that is gone, so generations may go round.
         let generation = ((before >> 32) as u16).wrapping_add(1).max(1);
         let number = u64::from(generation) << 32 | u64::from(index);
+        slot.place.store(place.addr(), Ordering::Relaxed); // ord: the number publishes it
         slot.write(number, holder);
         Lot { slot, number }
     }
@@ -236,6 +277,13 @@ impl Lot {
     /// What a task that waits for the lock keeps in its park record.
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Whether a wait for the lock that is given up, with this waker, may still be in a
+    /// task's park record afterwards: if it is not that task itself which gives it up.
+    /// The lock needs another place then.
+    pub fn is_stale(waker: &Waker) -> bool {
+        !m::with_current(|m| m.is_some_and(|m| is_own(waker, m)))
     }
 
     /// The lock has another holder. Calls do not overlap.

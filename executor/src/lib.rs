@@ -55,6 +55,7 @@ pub mod held;
 #[cfg(not(loom))]
 mod hooks;
 mod idle;
+mod image;
 #[cfg(not(loom))]
 mod injector;
 mod jitter;

@@ -87,8 +87,15 @@ pub(crate) struct Edge {
     pub(crate) next: Option<u64>,
     /// Of the lock, for whoever looks twice.
     pub(crate) sight: Option<Sight>,
-    /// Whether nobody but `next` can end the wait.
+    /// Whether nobody but `next` can end the wait, unless the lock is a `static`.
     pub(crate) sure: bool,
+}
+
+impl Edge {
+    /// Whether nobody but `next` can end the wait. Costs more than a look at `sure`.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.sure && !self.sight.is_some_and(|sight| sight.is_static())
+    }
 }
 
 /// Which edges are wanted.
@@ -138,8 +145,9 @@ pub(crate) fn edges(sched: &Sched, which: Wanted, wanted: impl Fn(u64) -> bool) 
 }
 
 /// Whether the wait lasts as long as the holder does not let go. Anybody may send,
-/// receive or add permits who has the other half or the semaphore; an owned guard may
-/// be anybody's; and a reader may wait for a writer that waits itself, and may give up.
+/// receive or add permits who has the other half or the semaphore; an owned guard, or
+/// one that was taken in a box, may be anybody's; and a reader may wait for a writer that
+/// waits itself, and may give up.
 fn is_sure(reason: WaitReason, sight: &Sight) -> bool {
     let holder = sight.holder;
     !holder.is_lent()

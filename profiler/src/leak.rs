@@ -93,10 +93,10 @@ pub fn proven() -> Profile {
 ///
 /// Only waits are followed whose holder is known: `Mutex`, `RwLock` for writers and
 /// for its first reader, and `JoinHandle`. A circle is looked at twice, so one that is
-/// told did stand. The holder of a lock is who took it, unless with an owned guard: a
-/// guard of a lock in a `static` that was sent to another task makes a circle of what
-/// is none, and so does a future that was polled in one task, which holds a lock or waits
-/// for one by then, and that another task goes on with: it is the first task's still.
+/// told did stand. The holder of a lock is the task that awaited it in its own memory,
+/// with no box between; circles through other guards are [`suspected_cycles`]. A guard
+/// that borrows from a lock which was leaked can be sent to another task, and makes a
+/// circle of what is none.
 ///
 /// ```
 /// use gmp_executor::{Handle, JoinHandle, block_in_place, spawn};
@@ -125,13 +125,15 @@ pub fn cycles() -> Vec<Cycle> {
 }
 
 /// As [`cycles`], for circles that somebody outside might still open: one of the waits
-/// is for a channel, a semaphore or an owned guard. The edge goes to the task that used
-/// the other half of the channel last, or the semaphore, or that took the guard: likely
-/// the one that is waited for, and no proof. They are told in reports and dumps, apart;
-/// no check fails for one, and none is a deadlock.
+/// is for a channel or a semaphore, or for a lock whose guard may be with another task by
+/// now: an owned one, or one that was taken in a boxed future, of a `static` or by
+/// `try_lock`. The edge goes to the task that used the other half of the channel last, or
+/// the semaphore, or that took the guard: likely the one that is waited for, and no
+/// proof. They are told in reports and dumps, apart; no check fails for one, and none is
+/// a deadlock.
 ///
-/// Uses are noted where [`watch_channels`] asked for it, and in builds with debug
-/// assertions.
+/// Uses of channels and semaphores are noted where [`watch_channels`] asked for it, and
+/// in builds with debug assertions.
 ///
 /// ```
 /// use gmp_executor::{Handle, spawn};

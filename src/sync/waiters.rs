@@ -59,7 +59,7 @@ pub(crate) struct Removed<T> {
     pub(crate) note: T,
     /// Whether it still stood in the queue: nobody had granted it anything.
     pub(crate) queued: bool,
-    _waker: Option<Waker>,
+    pub(crate) waker: Option<Waker>,
 }
 
 impl<T> Waiters<T> {
@@ -183,7 +183,7 @@ impl<T> Waiters<T> {
         Removed {
             note: slot.note,
             queued,
-            _waker: slot.waker,
+            waker: slot.waker,
         }
     }
 

@@ -4,10 +4,8 @@
 //! Each task of the chain has no waker, or one that lies with the lock or in the join
 //! slot of the next (`waits.rs`), and no handle but the one that is awaited: so no
 //! thread, timer, signal or descriptor can reach any of them. A guard that its task
-//! could have given away is no link, nor is one whose lock changed hands between two
-//! looks. A guard that borrows its lock goes with the future that keeps it, and a boxed
-//! one may have been left to another task: so a chain through a lock is certain only
-//! where all tasks are stuck in such chains.
+//! could have given away (`held.rs`) is no link, nor is one whose lock changed hands
+//! between two looks.
 
 use std::collections::HashSet;
 
@@ -30,25 +28,10 @@ pub(super) fn find(sched: &Sched) -> HashSet<u64> {
     // What has not moved in between did stand (cycle.rs).
     let second = edges(sched, Wanted::Sure, |id| stuck.contains(&id));
     let stood = |chain: &&Vec<u64>| chain.iter().all(|id| first.get(id) == second.get(id));
-    let all = are_all(sched, &first, &stuck);
-    let waits_for_lock = |id: &u64| matches!(first[id].wait.on, On::Lock(_));
-    let certain = |chain: &&Vec<u64>| all || !chain.iter().any(waits_for_lock);
-    stuck = chains
-        .iter()
-        .filter(stood)
-        .filter(certain)
-        .flatten()
-        .copied()
-        .collect();
+    let certain = |chain: &&Vec<u64>| chain.iter().all(|id| first[id].is_proven());
+    let chains = chains.iter().filter(stood).filter(certain);
+    stuck = chains.flatten().copied().collect();
     stuck
-}
-
-/// Whether the runtime has no other tasks and roots.
-fn are_all(sched: &Sched, edges: &Edges, stuck: &HashSet<u64>) -> bool {
-    let roots = stuck.iter().filter(|id| edges[id].wait.root).count();
-    let ms = lock(&sched.allm);
-    let all_roots: usize = ms.iter().map(|mp| lock(&mp.inbox).roots.len()).sum();
-    (roots, (stuck.len() - roots) as u64) == (all_roots, sched.live_tasks())
 }
 
 /// Whether a root waits for something that is not plainly open. Most roots wait

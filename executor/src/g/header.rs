@@ -92,6 +92,13 @@ impl Header {
         self.join_waker.joiner()
     }
 
+    /// Whether `place` is in the allocation of the task: what is pinned there stays with
+    /// it until it is dropped there.
+    #[inline]
+    pub(crate) fn has(&self, place: *const ()) -> bool {
+        place.addr().wrapping_sub(std::ptr::from_ref(self).addr()) < self.vtable.size
+    }
+
     /// Wakers and handles now, without the handle that the thread of a local task
     /// keeps for its own use.
     pub(crate) fn counts(&self) -> (u32, u32) {

@@ -31,12 +31,6 @@ impl CurG {
 }
 
 impl M {
-    /// The id of the task in its poll; 0: none.
-    #[inline]
-    pub(crate) fn running_id(&self) -> u64 {
-        self.running().map_or(0, |header| header.goid)
-    }
-
     /// The task in its poll. Not to be kept beyond it.
     #[inline]
     pub(crate) fn running(&self) -> Option<&Header> {

@@ -17,6 +17,7 @@
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
+use std::ptr;
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -71,7 +72,7 @@ impl Turn {
         let mut state = lock(&self.state);
         let free = !state.locked;
         if free {
-            state.hold(Holder::here(location, guard));
+            state.hold(Holder::here(location, guard, ptr::null()));
         }
         free
     }
@@ -104,8 +105,9 @@ impl State {
 
     /// The number by which the holder is found while somebody waits.
     fn lot(&mut self) -> u64 {
+        let place = ptr::from_ref(self).cast();
         self.lot
-            .get_or_insert_with(|| Lot::new(self.holder))
+            .get_or_insert_with(|| Lot::of_lock(self.holder, place))
             .number()
     }
 
@@ -147,6 +149,13 @@ pub(crate) struct Locking<'a> {
     guard: Guard,
 }
 
+impl Locking<'_> {
+    /// Whoever polls this, which is pinned where it is.
+    fn holder(&self) -> Holder {
+        Holder::here(self.location, self.guard, ptr::from_ref(self).cast())
+    }
+}
+
 impl Future for Locking<'_> {
     type Output = ();
 
@@ -158,7 +167,7 @@ impl Future for Locking<'_> {
         let former = match &this.key {
             // In starving mode the lock is never free.
             None if !state.locked => {
-                state.hold(Holder::here(this.location, this.guard));
+                state.hold(this.holder());
                 return Poll::Ready(());
             }
             None => {
@@ -185,7 +194,7 @@ impl Future for Locking<'_> {
                     if !starved || state.waiters.is_empty() {
                         state.starving = false;
                     }
-                    state.hold(Holder::here(this.location, this.guard));
+                    state.hold(this.holder());
                 } else if state.locked {
                     state.woken = false;
                     state.starving |= starved;
@@ -196,7 +205,7 @@ impl Future for Locking<'_> {
                     return Poll::Pending;
                 } else {
                     state.woken = false;
-                    state.hold(Holder::here(this.location, this.guard));
+                    state.hold(this.holder());
                 }
                 if let Some(key) = this.key.take() {
                     // Its waker was taken when it left the queue.
@@ -220,6 +229,9 @@ impl Drop for Locking<'_> {
         let removed = state.waiters.remove(key);
         if let Some(lot) = &state.lot {
             leaf::unpark(WaitReason::MutexLock, lot.number());
+        }
+        if removed.waker.as_ref().is_some_and(Lot::is_stale) {
+            state.lot = None;
         }
         let waker = if removed.queued {
             None

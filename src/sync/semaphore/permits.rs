@@ -10,6 +10,7 @@
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
+use std::ptr;
 use std::sync::Mutex;
 use std::task::{Context, Poll, ready};
 
@@ -100,7 +101,7 @@ impl Permits {
 
     #[track_caller]
     pub(crate) fn try_acquire(&self, permits: usize, guard: Guard) -> Result<(), Refused> {
-        lock(&self.state).take(permits, Location::caller(), guard)
+        lock(&self.state).take(permits, Location::caller(), guard, ptr::null())
     }
 
     /// Gives `permits` back, or new ones. No more than `limit` are free
@@ -159,6 +160,7 @@ impl State {
         permits: usize,
         location: &'static Location<'static>,
         guard: Guard,
+        leaf: *const (),
     ) -> Result<(), Refused> {
         if self.closed {
             return Err(Refused::Closed);
@@ -167,7 +169,7 @@ impl State {
             return Err(Refused::TooFew);
         }
         if self.held.is_wanted() {
-            self.hold(permits, Holder::here(location, guard));
+            self.hold(permits, Holder::here(location, guard, leaf));
         }
         self.free -= permits;
         Ok(())
@@ -204,7 +206,10 @@ impl State {
         if !held.is_wanted() {
             return 0;
         }
-        held.lot.get_or_insert_with(|| Lot::new(held.one)).number()
+        let place = ptr::from_ref(held).cast();
+        held.lot
+            .get_or_insert_with(|| Lot::of_lock(held.one, place))
+            .number()
     }
 
     /// Serves the queue as far as the permits go.
@@ -248,6 +253,17 @@ pub(crate) struct Acquire<'a> {
     guard: Guard,
 }
 
+impl Acquire<'_> {
+    /// Whoever polls this, which is pinned where it is.
+    fn holder(&self) -> Holder {
+        Holder::here(self.location, self.guard, self.place())
+    }
+
+    fn place(&self) -> *const () {
+        ptr::from_ref(self).cast()
+    }
+}
+
 impl Future for Acquire<'_> {
     type Output = bool;
 
@@ -261,7 +277,7 @@ impl Future for Acquire<'_> {
                 if former.is_some() {
                     // Another task goes on with this wait, and will hold the permits: the
                     // record of the first one may name this place no more.
-                    state.waiters.note(&key).holder = Holder::here(this.location, this.guard);
+                    state.waiters.note(&key).holder = this.holder();
                     state.held.lot = None;
                 }
                 this.key = Some(key);
@@ -271,14 +287,14 @@ impl Future for Acquire<'_> {
                 let removed = state.waiters.remove(key);
                 return Poll::Ready(removed.note.granted);
             }
-            None => match state.take(this.wanted, this.location, this.guard) {
+            None => match state.take(this.wanted, this.location, this.guard, this.place()) {
                 Ok(()) => return Poll::Ready(true),
                 Err(Refused::Closed) => return Poll::Ready(false),
                 Err(Refused::TooFew) => {
                     let wish = Wish {
                         permits: this.wanted,
                         granted: false,
-                        holder: Holder::here(this.location, this.guard),
+                        holder: this.holder(),
                     };
                     this.key = Some(state.waiters.push(Some(cx.waker()), wish));
                     None
@@ -304,6 +320,9 @@ impl Drop for Acquire<'_> {
         }
         if let Some(lot) = &state.held.lot {
             leaf::unpark(self.reason, lot.number());
+        }
+        if removed.waker.as_ref().is_some_and(Lot::is_stale) {
+            state.held.lot = None;
         }
         // A large wish that is gone may have stood before small ones.
         let wakers = state.grant();

@@ -39,6 +39,7 @@ pub mod hickory;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 pub mod io;
+mod leaf_fn;
 pub mod net;
 pub mod process;
 pub mod profiler;

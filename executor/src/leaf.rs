@@ -8,6 +8,7 @@
 )]
 
 use std::panic::Location;
+use std::ptr;
 use std::task::{Context, Poll, Waker};
 
 use gmp_reactor::Reactor;
@@ -57,6 +58,21 @@ pub fn unpark(reason: WaitReason, target: u64) {
         if let Some(m) = m {
             let leaf = m.leaf.get();
             if leaf.extras.reason() == reason && held::is_same(leaf.target, target) {
+                m.leaf.set(Leaf::NONE);
+            }
+        }
+    });
+}
+
+/// As [`unpark`], for a leaf that has told this place, which tells it from others that
+/// wait for the same reason: the drop of one that was still pending calls this.
+#[inline]
+pub fn unpark_at(reason: WaitReason, location: &'static Location<'static>) {
+    m::with_current(|m| {
+        if let Some(m) = m {
+            let leaf = m.leaf.get();
+            let same = leaf.location.is_some_and(|at| ptr::eq(at, location));
+            if same && leaf.extras.reason() == reason {
                 m.leaf.set(Leaf::NONE);
             }
         }

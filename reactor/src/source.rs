@@ -437,6 +437,13 @@ pub struct Ready<'a> {
     key: Option<usize>,
 }
 
+impl Ready<'_> {
+    /// Whether a poll of it has been pending.
+    pub fn has_waited(&self) -> bool {
+        self.key.is_some()
+    }
+}
+
 impl Future for Ready<'_> {
     type Output = io::Result<()>;
 

@@ -92,6 +92,14 @@ impl<'a> Readiness<'a> {
     }
 }
 
+impl Drop for Readiness<'_> {
+    fn drop(&mut self) {
+        if self.ready.has_waited() {
+            leaf::unpark_at(WaitReason::IoWait, self.location);
+        }
+    }
+}
+
 impl Future for Readiness<'_> {
     type Output = io::Result<()>;
 

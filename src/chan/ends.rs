@@ -71,15 +71,6 @@ impl Ends {
         end.lot.get_or_insert_with(|| Lot::new(end.last)).number()
     }
 
-    /// A wait for this half is given up: takes back what was noted, if that is in the
-    /// poll that began it.
-    #[inline]
-    pub(super) fn give_up(&mut self, reason: WaitReason, half: Half) {
-        if held::is_watched() {
-            leaf::unpark(reason, self.number(half));
-        }
-    }
-
     fn end(&mut self, half: Half) -> &mut End {
         &mut self.0.get_or_insert_with(|| Box::new([End::UNUSED; 2]))[half as usize]
     }

@@ -202,6 +202,7 @@ impl<T> Drop for Receiver<T> {
         let last = (*state.receivers() == 0).then(|| (state.close(), state.empty()));
         drop(state);
         if let Some((waker, _removed)) = abandoned {
+            leaf::unpark_at(WaitReason::ChanReceive, self.made);
             wake(waker);
         }
         if let Some((wakers, _remains)) = last {
@@ -304,9 +305,9 @@ impl<T> Drop for Receiving<'_, T> {
     fn drop(&mut self) {
         let Some(key) = self.key.take() else { return };
         let mut state = self.receiver.channel.lock();
-        state.ends.give_up(WaitReason::ChanReceive, Half::Senders);
         let (waker, removed) = state.abandon(key);
         drop(state);
+        leaf::unpark_at(WaitReason::ChanReceive, self.location);
         drop(removed);
         wake(waker);
     }

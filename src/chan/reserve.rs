@@ -208,9 +208,9 @@ impl Place {
     fn leave<T>(&mut self, channel: &Channel<T>) {
         let Some(key) = self.key.take() else { return };
         let mut state = channel.lock();
-        state.ends.give_up(WaitReason::ChanSend, Half::Receivers);
         let (wakers, removed) = state.stop_waiting_for_room(key);
         drop(state);
+        leaf::unpark_at(WaitReason::ChanSend, self.location);
         drop(removed);
         wakers.wake();
     }

@@ -227,6 +227,7 @@ impl<T> Sending<'_, T> {
         let key = self.key.take()?;
         // The lock ends with this statement, before a waker does.
         let removed = self.sender.channel.lock().sending.remove(key);
+        leaf::unpark_at(WaitReason::ChanSend, self.location);
         Some((removed.note.value?, removed.queued))
     }
 }
@@ -239,13 +240,7 @@ impl<T> FusedFuture for Sending<'_, T> {
 
 impl<T> Drop for Sending<'_, T> {
     fn drop(&mut self) {
-        if let Some(key) = self.key.take() {
-            let mut state = self.sender.channel.lock();
-            state.ends.give_up(WaitReason::ChanSend, Half::Receivers);
-            let removed = state.sending.remove(key);
-            drop(state);
-            drop(removed); // the value, after the lock
-        }
+        drop(self.give_up());
     }
 }
 

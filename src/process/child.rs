@@ -1,15 +1,17 @@
 //! A running program.
 
-use std::future::poll_fn;
 use std::io;
 use std::mem;
 use std::panic::Location;
 use std::process::{ExitStatus, Output};
 use std::task::{Context, Poll, ready};
 
+use gmp_executor::WaitReason;
+
 use super::exit::Live;
 use super::orphan;
 use super::pipe::{self, ChildStderr, ChildStdin, ChildStdout};
+use crate::leaf_fn::leaf_fn;
 use crate::task::block_in_place;
 
 /// A program that [`Command::spawn`](super::Command::spawn) has started.
@@ -134,7 +136,7 @@ impl Child {
         &mut self,
         location: &'static Location<'static>,
     ) -> impl Future<Output = io::Result<ExitStatus>> {
-        poll_fn(move |cx| {
+        leaf_fn(WaitReason::IoWait, location, move |cx| {
             self.stdin = None;
             self.poll_end(cx, location)
         })

@@ -13,7 +13,7 @@
 pub mod error;
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -25,6 +25,7 @@ use gmp_executor::{WaitReason, leaf};
 pub use self::error::{RecvError, TryRecvError};
 
 use super::waiters::{lock, wake};
+use crate::leaf_fn::leaf_fn;
 
 /// A channel for one value.
 #[track_caller]
@@ -114,7 +115,9 @@ impl<T> Sender<T> {
     #[track_caller]
     pub fn closed(&mut self) -> impl Future<Output = ()> {
         let location = Location::caller();
-        poll_fn(move |cx| self.poll_closed_at(cx, location))
+        leaf_fn(WaitReason::ChanSend, location, move |cx| {
+            self.poll_closed_at(cx, location)
+        })
     }
 
     /// One step of [`Sender::closed`]; the task of the last call is woken.
@@ -263,6 +266,9 @@ impl<T> Drop for Receiver<T> {
         let (value, receiver) = (state.value.take(), state.receiver.take());
         let sender = state.sender.take();
         drop(state);
+        if receiver.is_some() {
+            leaf::unpark_at(WaitReason::ChanReceive, self.made);
+        }
         drop((value, receiver));
         wake(sender);
     }

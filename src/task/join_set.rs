@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::future::poll_fn;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use gmp_executor::{WaitReason, leaf};
 
 use super::{AbortHandle, Id, JoinError, JoinHandle};
+use crate::leaf_fn::leaf_fn;
 use crate::runtime::Handle;
 
 /// Tasks of one output type. Dropping the set aborts them all.
@@ -192,14 +192,18 @@ impl<T: 'static> JoinSet<T> {
         &mut self,
     ) -> impl Future<Output = Option<Result<(Id, T), JoinError>>> {
         let location = Location::caller();
-        poll_fn(move |cx| self.poll_at(cx, location))
+        leaf_fn(WaitReason::Join, location, move |cx| {
+            self.poll_at(cx, location)
+        })
     }
 
     fn next_at(
         &mut self,
         location: &'static Location<'static>,
     ) -> impl Future<Output = Option<Result<T, JoinError>>> {
-        poll_fn(move |cx| self.poll_at(cx, location).map(without_id))
+        leaf_fn(WaitReason::Join, location, move |cx| {
+            self.poll_at(cx, location).map(without_id)
+        })
     }
 
     /// The result of a task that has ended, without waiting.

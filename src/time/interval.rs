@@ -6,10 +6,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::Stream;
-use gmp_executor::leaf;
+use gmp_executor::{WaitReason, leaf};
 use gmp_timers::{FOREVER, next_period};
 
 use super::{Instant, Sleep, sleep_until};
+use crate::leaf_fn::leaf_fn;
 
 /// What an [`Interval`] does about ticks that nobody waited for in time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -72,7 +73,9 @@ impl Interval {
     #[track_caller]
     pub fn tick(&mut self) -> impl Future<Output = Instant> {
         let location = Location::caller();
-        std::future::poll_fn(move |cx| self.poll_at(cx, location))
+        leaf_fn(WaitReason::Sleep, location, move |cx| {
+            self.poll_at(cx, location)
+        })
     }
 
     /// Polls for the next tick.

@@ -170,6 +170,9 @@ impl Drop for Sleep {
         if self.origin.is_elsewhere() {
             own_timer::forget(&mut self.timer);
         }
+        if self.state == State::Armed {
+            leaf::unpark_at(WaitReason::Sleep, self.location);
+        }
     }
 }
 

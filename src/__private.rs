@@ -1,6 +1,7 @@
 //! What the macros and the conformance tests call: not part of the interface.
 
 use std::process::{self, Termination};
+use std::time::Duration;
 
 use crate::profiler::leak::{self, Options};
 use crate::profiler::{SigQuit, note_panics, on_sigquit};
@@ -12,12 +13,34 @@ pub use gmp_executor::testing;
 pub use crate::select::Selecting;
 
 /// What `#[gmp::test]` asks beyond the builder's knobs.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub struct TestOptions {
-    /// Fail if tasks are left when the test ends.
-    pub leak_check: bool,
+    /// Fail if tasks are left when the test ends, but for those that this passes over.
+    pub leak_check: Option<Options>,
     /// Start with a stopped clock.
     pub virtual_time: bool,
+}
+
+/// What the key `leak_check` takes.
+#[diagnostic::on_unimplemented(
+    message = "`leak_check` takes `true`, `false` or a `gmp::profiler::leak::Options`",
+    label = "this is a `{Self}`"
+)]
+pub trait LeakCheck {
+    /// None: nothing is checked.
+    fn options(self) -> Option<Options>;
+}
+
+impl LeakCheck for bool {
+    fn options(self) -> Option<Options> {
+        self.then(|| Options::new().retry_for(Duration::from_secs(1)))
+    }
+}
+
+impl LeakCheck for Options {
+    fn options(self) -> Option<Options> {
+        Some(self)
+    }
 }
 
 /// The body of a `#[gmp::main]`.
@@ -35,7 +58,7 @@ pub fn run_main_with<F: Future>(builder: Builder, sigquit: SigQuit, future: F) -
             let output = runtime.block_on(future);
             // As in Go, the program ends when main does: the others are not
             // waited for, only dropped.
-            runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+            runtime.shutdown_timeout(Duration::from_secs(1));
             output
         }
         Err(error) => {
@@ -65,14 +88,13 @@ where
         }
         future.await
     });
-    if options.leak_check {
-        // The runtime is the test's own: tests that run beside it do not count.
-        let patience = Options::new().retry_for(std::time::Duration::from_secs(1));
-        if let Err(report) = leak::find_in(&handle, &patience) {
-            // An error of the test's own is told as well, and is often the reason.
-            output.report();
-            panic!("{report}");
-        }
+    // The runtime is the test's own: tests that run beside it do not count.
+    if let Some(check) = &options.leak_check
+        && let Err(report) = leak::find_in(&handle, check)
+    {
+        // An error of the test's own is told as well, and is often the reason.
+        output.report();
+        panic!("{report}");
     }
     output
 }

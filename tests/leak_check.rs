@@ -73,6 +73,29 @@ async fn without_the_key_nothing_is_checked() {
     drop(gmp::spawn(std::future::pending::<()>()));
 }
 
+/// The options of every test of a project, say.
+fn but_servers() -> Options {
+    Options::new().ignore_name("server")
+}
+
+#[gmp::test(leak_check = but_servers())]
+async fn options_pass_over_what_they_name() {
+    let server = gmp::task::Builder::new().name("server");
+    drop(server.spawn(std::future::pending::<()>()));
+}
+
+#[gmp::test(leak_check = Options::new().ignore_name("server").retry_for(Duration::ZERO), procs = 2)]
+#[should_panic(expected = "found unexpected goroutines:\n[Goroutine ")]
+async fn options_pass_over_nothing_else() {
+    let server = gmp::task::Builder::new().name("client");
+    drop(server.spawn(std::future::pending::<()>()));
+}
+
+#[gmp::test(leak_check = cfg!(any()))]
+async fn a_flag_may_be_an_expression() {
+    drop(gmp::spawn(std::future::pending::<()>()));
+}
+
 #[gmp::test(leak_check = true)]
 async fn a_check_of_a_part_of_a_test_names_its_tasks_alone() {
     let server = gmp::spawn(std::future::pending::<()>());

@@ -228,7 +228,7 @@ impl Entry {
                     #krate::__private::run_test(
                         #builder,
                         #krate::__private::TestOptions {
-                            leak_check: #leak_check,
+                            leak_check: #krate::__private::LeakCheck::options(#leak_check),
                             virtual_time: #virtual_time,
                         },
                         #ident(),

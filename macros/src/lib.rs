@@ -73,7 +73,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | key | value |
 /// |---|---|
-/// | `leak_check` | whether the test fails when tasks are still alive at its end; `bool`, default `false`. Options, as whose tasks do not count, are those of `leak::guard` in the test |
+/// | `leak_check` | whether the test fails when tasks are still alive at its end; `bool`, default `false`. Or a `gmp::profiler::leak::Options`, which says which of them do not count and for how long it waits for their ends: `leak_check = Options::new().ignore_name("server")`, a function of yours that returns one |
 /// | `virtual_time` | whether time stands still until everything waits for it; `bool`, default `false` |
 ///
 /// # Panics

@@ -72,6 +72,8 @@ enum Kind {
     Number,
     Text,
     Flag,
+    /// Whether leaks are looked for, or with which options.
+    Check,
     /// One of a few words.
     Word(&'static Words),
     /// A path in a string.
@@ -120,7 +122,7 @@ const KEYS: [(&str, Kind); 12] = [
     ("rules", Kind::Word(&RULES)),
     ("seed", Kind::Number),
     ("panic_policy", Kind::Word(&PANIC_POLICY)),
-    ("leak_check", Kind::Flag),
+    ("leak_check", Kind::Check),
     ("virtual_time", Kind::Flag),
     ("sigquit", Kind::Word(&SIGQUIT)),
     ("crate", Kind::Crate),
@@ -337,7 +339,7 @@ impl Kind {
             Self::Number if key == "max_threads" => "10_000",
             Self::Number => "42",
             Self::Text => "\"svc\"",
-            Self::Flag => "true",
+            Self::Flag | Self::Check => "true",
             Self::Word(words) => words.example,
             Self::Crate => "\"my_crate::gmp\"",
         }
@@ -379,6 +381,10 @@ impl Kind {
             Self::Flag => match literal {
                 Some(Lit::Bool(_)) | None => Ok(Value::Expr(expr)),
                 Some(_) => refuse("`true` or `false`"),
+            },
+            Self::Check => match literal {
+                Some(Lit::Bool(_)) | None => Ok(Value::Expr(expr)),
+                Some(_) => refuse("`true`, `false` or a `profiler::leak::Options`"),
             },
             Self::Word(words) => {
                 let found = match literal {

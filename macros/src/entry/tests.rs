@@ -91,7 +91,7 @@ fn the_crate_key_replaces_every_path() {
                     .procs(1usize)
                     .rules(crate::deps::gmp::runtime::Rules::Default),
                 crate::deps::gmp::__private::TestOptions {
-                    leak_check: false,
+                    leak_check: crate::deps::gmp::__private::LeakCheck::options(false),
                     virtual_time: false,
                 },
                 works(),
@@ -118,7 +118,7 @@ fn a_test_passes_its_options_and_keeps_its_attributes() {
             ::gmp::__private::run_test(
                 ::gmp::runtime::Builder::new().procs(2),
                 ::gmp::__private::TestOptions {
-                    leak_check: true,
+                    leak_check: ::gmp::__private::LeakCheck::options(true),
                     virtual_time: cfg!(unix),
                 },
                 fails(),

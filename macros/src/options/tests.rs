@@ -43,11 +43,20 @@ fn literals_of_the_right_kind_and_all_expressions_pass() {
             assert!(said.is_empty(), "{args}: {said:?}");
         }
     }
-    let said = sentences(
-        Attribute::Test,
+    for args in [
         quote!(leak_check = true, virtual_time = false),
+        quote!(leak_check = Options::new().ignore_name("server")),
+    ] {
+        let said = sentences(Attribute::Test, args);
+        assert!(said.is_empty(), "{said:?}");
+    }
+    assert_eq!(
+        sentences(Attribute::Test, quote!(leak_check = "proven")),
+        [
+            "`leak_check` takes `true`, `false` or a `profiler::leak::Options`: \
+             write `leak_check = true`"
+        ]
     );
-    assert!(said.is_empty(), "{said:?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::ptr;
 use gmp_executor::snapshot::{Status, TaskInfo};
 
 use crate::leak::Class;
+use crate::quote::{self, Way};
 use crate::symbols::Resolver;
 use crate::waiting;
 
@@ -84,7 +85,8 @@ fn in_a_line(name: &str) -> Cow<'_, str> {
     let mut text = String::with_capacity(name.len() + 8);
     for c in name.chars() {
         if c.is_control() {
-            text.extend(c.escape_default());
+            // Writing to a string cannot fail.
+            let _ = quote::escaped(&mut text, c, Way::Strconv);
         } else {
             text.push(c);
         }

@@ -11,8 +11,9 @@ use gmp_executor::WaitReason;
 use gmp_executor::snapshot::{Status, TaskInfo};
 
 use crate::frames::{self, Frame};
-use crate::labels::Labels;
+use crate::labels::{self, Labels};
 use crate::leak::Class;
+use crate::quote::{Quoted, Way};
 use crate::symbols::Resolver;
 
 /// Tasks in one state at one place, proven leaks apart, on one stack, created at one
@@ -171,9 +172,10 @@ pub(crate) fn text(groups: &[Group]) -> String {
         for frame in &frames {
             let _ = write!(text, " {:#x}", frame.address);
         }
-        let _ = write!(text, "\n# labels: {{\"state\":{:?}", group.state());
+        let _ = write!(text, "\n# labels: {{\"state\":{}", quoted(&group.state()));
         for (key, value) in group.labels().iter() {
-            let _ = write!(text, ", {key:?}:{value:?}");
+            let key = labels::beside_state(key);
+            let _ = write!(text, ", {}:{}", quoted(&key), quoted(value));
         }
         text.push_str("}\n");
         for frame in frames {
@@ -188,4 +190,8 @@ pub(crate) fn text(groups: &[Group]) -> String {
         text.push('\n');
     }
     text
+}
+
+fn quoted(text: &str) -> Quoted<'_> {
+    Quoted(text, Way::Strconv)
 }

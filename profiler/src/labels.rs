@@ -15,6 +15,8 @@ use gmp_executor::leaf;
 use gmp_executor::snapshot::TaskInfo;
 use pin_project::pin_project;
 
+use crate::quote::{Quoted, Way};
+
 /// One label.
 type Pair = (Cow<'static, str>, Cow<'static, str>);
 
@@ -124,7 +126,18 @@ fn word(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     if !text.is_empty() && text.bytes().all(plain) {
         f.write_str(text)
     } else {
-        write!(f, "{text:?}")
+        write!(f, "{}", Quoted(text, Way::Header))
+    }
+}
+
+/// The key of a label where our own `state` stands beside it: with a prefix, if it were
+/// taken for that one, or for one that has the prefix.
+pub(crate) fn beside_state(key: &str) -> Cow<'_, str> {
+    const PREFIX: &str = "label.";
+    if key.trim_start_matches(PREFIX) == "state" {
+        Cow::Owned(format!("{PREFIX}{key}"))
+    } else {
+        Cow::Borrowed(key)
     }
 }
 

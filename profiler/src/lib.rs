@@ -15,6 +15,7 @@ pub mod labels;
 pub mod leak;
 mod pprof;
 mod profile;
+mod quote;
 mod recover;
 mod sigquit;
 mod symbols;

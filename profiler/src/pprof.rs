@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use crate::groups::Group;
+use crate::labels;
 use crate::profile::Taken;
 use crate::symbols::Resolver;
 
@@ -110,7 +111,7 @@ pub(crate) fn encode(groups: &[Group], taken: &Taken, count: &str) -> Vec<u8> {
         let own = group.labels();
         let own = own
             .iter()
-            .map(|(key, value)| (key.to_owned(), value.to_owned()));
+            .map(|(key, value)| (labels::beside_state(key).into_owned(), value.to_owned()));
         let labels: Vec<_> = state
             .into_iter()
             .chain(own)

@@ -149,7 +149,7 @@ impl Profile {
     /// Go's dumps understand; for those that only know the endings of Go's own files,
     /// such as panicparse, `sed 's/\.rs:/.rs.go:/'` lends them one. 1, and 0: equal
     /// tasks together, the largest group first; the addresses name places, and code where there
-    /// are stacks.
+    /// are stacks. There a label whose key is `state` is called `label.state`, beside our own.
     ///
     /// ```
     /// # gmp_executor::Handle::current().block_on(async {
@@ -168,7 +168,8 @@ impl Profile {
 
     /// A profile for `go tool pprof` and whatever else reads its format, not
     /// compressed. Sample types: `goroutine` (count), `wait` (nanoseconds) and
-    /// `space` (bytes); each sample has a label `state`, and those of its tasks.
+    /// `space` (bytes); each sample has a label `state`, and those of its tasks,
+    /// one whose key is `state` as `label.state`.
     pub fn to_pprof(&self) -> Vec<u8> {
         pprof::encode(&groups::groups(&self.tasks), &self.taken, "goroutine")
     }

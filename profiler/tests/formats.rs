@@ -80,7 +80,7 @@ fn no_name_makes_a_line_of_its_own() {
     let blocks = dumps::read(&profile.to_text(2));
     let ids: Vec<u64> = blocks.iter().map(|block| block.id).collect();
     assert_eq!(ids, tasks.each_ref().map(|task| task.0));
-    let told = "peer\\ngoroutine 9 [running]:\\n\\u{1}\\u{85}(;";
+    let told = "peer\\ngoroutine 9 [running]:\\n\\x01\\u0085(;";
     assert_eq!(blocks[0].functions, [told]);
     assert_eq!(blocks[1].state, "waiting: re)\\ndis");
 

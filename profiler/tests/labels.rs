@@ -91,6 +91,40 @@ fn every_form_of_a_snapshot_shows_labels() {
     );
 }
 
+/// A label with our own key is another label, and texts are escaped as Go escapes them.
+#[test]
+fn labels_and_names_of_any_text_are_read_back() {
+    let rt = runtime();
+    let labels = [
+        ("state", "mine"),
+        ("label.state", "theirs"),
+        ("k\u{e9}", "\u{200b}\u{1}"),
+    ];
+    let task = rt.spawn(labels::scope(labels, std::future::pending::<()>()));
+    let named = gmp::task::Builder::new().name("a\n\u{1}\u{e9}");
+    let named = {
+        let _here = rt.enter();
+        named.spawn(std::future::pending::<()>())
+    };
+    let found = settled(&rt);
+    let groups = found.to_text(1);
+    let line = concat!(
+        r#"# labels: {"state":"waiting", "k\u{e9}":"\u200b\x01", "#,
+        r#""label.label.state":"theirs", "label.state":"mine"}"#,
+    );
+    let line = line.replace(r"\u{e9}", "\u{e9}");
+    assert!(groups.contains(&line), "{groups}");
+    let text = found.to_text(2);
+    let head = r#"{"k\u00e9": "\u200b\x01", label.state: theirs, state: mine}:"#;
+    assert!(text.contains(head), "{text}");
+    let name = "a\\n\\x01\u{e9}(...)";
+    assert!(text.contains(name) && !groups.contains("u{"), "{text}");
+    let (pprof, key) = (found.to_pprof(), b"label.label.state");
+    assert!(pprof.windows(key.len()).any(|bytes| bytes == key));
+    task.abort();
+    named.abort();
+}
+
 #[test]
 fn what_is_spawned_in_a_scope_inherits_its_labels() {
     let rt = runtime();

@@ -11,6 +11,8 @@ mod eventually;
 mod own_process;
 #[path = "shutdown/places.rs"]
 mod places;
+#[path = "shutdown/suspended.rs"]
+mod suspended;
 #[path = "support/watchdog.rs"]
 mod watchdog;
 

@@ -13,7 +13,8 @@ use crate::syscall::block_in_place;
 use crate::{aside, block_on, execute, fence, m, probe, proc, ready};
 
 /// A running scheduler. Dropping it cancels its tasks and waits for its threads;
-/// inside one of its own tasks the end goes on in the background.
+/// inside one of its own tasks, and while somebody has a task suspended, the end goes on
+/// in the background.
 ///
 /// # Fork
 /// A child of fork has a copy of the runtime without its threads. There spawning,
@@ -34,8 +35,8 @@ pub struct ShutdownReport {
     pub finished: u64,
     /// Tasks that were dropped.
     pub cancelled: u64,
-    /// Tasks whose poll did not return in time, as dumps show them. They are
-    /// dropped when it does.
+    /// Tasks whose poll did not return in time, as dumps show them, and those that
+    /// somebody has suspended. They are dropped when it does, and when they are let go.
     pub still_running: Vec<String>,
 }
 
@@ -92,7 +93,8 @@ impl Runtime {
     }
 
     /// Cancels every task and waits until all are dropped, but not longer than
-    /// `timeout`. Inside one of its own tasks the end goes on in the background, and
+    /// `timeout`. A task that somebody has suspended is not waited for: when only such
+    /// ones are left, the rest of the end goes on in the background. Inside one of its own tasks the end goes on in the background, and
     /// the report is empty.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> ShutdownReport {
         self.ended = true;
@@ -177,11 +179,15 @@ fn shutdown(sched: &Arc<Sched>, wait: Wait) -> ShutdownReport {
         }
         Wait::Until(until) => until,
     };
-    let gone = block_in_place(|| wait_for_tasks(sched, until));
+    let gone = block_in_place(|| {
+        wait_for_tasks(sched, || {
+            until.is_some_and(|until| Instant::now() >= until) || only_suspended(sched)
+        })
+    });
     let still_running = if gone {
         Vec::new()
     } else {
-        sched.running_dump()
+        [sched.running_dump(), sched.suspended.dump()].concat()
     };
     if gone {
         block_in_place(|| end_threads(sched));
@@ -203,7 +209,7 @@ fn background(sched: &Arc<Sched>) {
         .spawn({
             let sched = sched.clone();
             gmp_reactor::starting(move || {
-                wait_for_tasks(&sched, None);
+                wait_for_tasks(&sched, || false);
                 end_threads(&sched);
             })
         });
@@ -213,11 +219,18 @@ fn background(sched: &Arc<Sched>) {
     }
 }
 
-/// True: every task is dropped.
-fn wait_for_tasks(sched: &Sched, until: Option<Instant>) -> bool {
+/// Whether suspenders have all tasks that are left: they may be waiting for the end that
+/// waits for them. The living are counted first, of which there are no more by now.
+fn only_suspended(sched: &Sched) -> bool {
+    let living = sched.live_tasks();
+    living != 0 && living == sched.suspended.len()
+}
+
+/// Waits until every task is dropped. False: the caller has given up.
+fn wait_for_tasks(sched: &Sched, gives_up: impl Fn() -> bool) -> bool {
     let mut nap = Duration::from_micros(20);
     while sched.live_tasks() != 0 {
-        if until.is_some_and(|until| Instant::now() >= until) {
+        if gives_up() {
             return false;
         }
         std::thread::sleep(nap);

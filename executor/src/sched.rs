@@ -28,6 +28,7 @@ use crate::park::Note;
 use crate::probe::TaskPanic;
 use crate::registry::Registry;
 use crate::suspects::Suspects;
+use crate::suspend;
 use crate::sync::{
     Arc, AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, OnceLock, Ordering, lock,
 };
@@ -123,6 +124,7 @@ pub(crate) struct Sched {
     pub(crate) grain: Grain,
     pub(crate) turns: Turns,
     pub(crate) suspects: Suspects,
+    pub(crate) suspended: suspend::List,
     // sysmon (sysmon.rs).
     pub(crate) sysmon_waits: AtomicBool,
     pub(crate) sysmon_note: Note,
@@ -206,6 +208,7 @@ impl Sched {
             grain: Grain::default(),
             turns: Turns::default(),
             suspects: Suspects::default(),
+            suspended: suspend::List::default(),
             sysmon_waits: AtomicBool::new(false),
             sysmon_note: Note::new(),
             outside: Sampler::new(),

@@ -3,29 +3,61 @@
 //! A task that waits or is queued is the suspender's at once; one that runs is
 //! asked to stop at its next safe-point and has until the deadline. A poll cannot
 //! be abandoned, so there may be no such point in time. A wake during the
-//! suspension is kept and takes effect when it ends.
+//! suspension is kept and takes effect when it ends, and so does an abort. A shutdown
+//! does not wait for suspenders: what they have is dropped when they let it go.
 
+use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use crate::g::TaskRef;
 use crate::g::state::{OnSuspend, OnWake};
+use crate::g::{Header, TaskRef};
 use crate::handle::Handle;
 use crate::ready;
 use crate::sched::Sched;
-use crate::sync::{Arc, lock};
+use crate::sync::{Arc, Mutex, lock};
 use crate::syscall::block_in_place;
 use crate::{m, preempt, probe, snapshot, stw};
 
+/// The tasks of a runtime that suspenders have.
+#[derive(Debug, Default)]
+pub(crate) struct List(Mutex<Vec<(u64, &'static Location<'static>)>>);
+
+impl List {
+    /// Without roots, for which a shutdown does not wait.
+    fn add(&self, task: &Header) {
+        if !task.is_root() {
+            lock(&self.0).push((task.goid, task.spawn_loc));
+        }
+    }
+
+    fn remove(&self, task: &Header) {
+        lock(&self.0).retain(|&(id, _)| id != task.goid);
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        lock(&self.0).len() as u64
+    }
+
+    /// Each as dumps show it.
+    pub(crate) fn dump(&self) -> Vec<String> {
+        let each = |&(id, at): &(u64, &'static Location<'static>)| {
+            format!("goroutine {id} [waiting (scan)]:\ncreated at {at}")
+        };
+        lock(&self.0).iter().map(each).collect()
+    }
+}
+
 /// A task that nobody runs while this exists. Dropping it lets the task go on.
 pub struct Suspended {
-    task: Option<TaskRef>,
+    /// With its runtime; None: it had ended.
+    held: Option<(Arc<Sched>, TaskRef)>,
     stopped: bool,
 }
 
 impl Suspended {
     /// Whether the task had ended: there is nothing to resume.
     pub fn dead(&self) -> bool {
-        self.task.is_none()
+        self.held.is_none()
     }
 
     /// Whether the task was running and stopped for us.
@@ -35,13 +67,16 @@ impl Suspended {
 
     /// The task's id; None if it had ended.
     pub fn id(&self) -> Option<u64> {
-        self.task.as_ref().map(|task| task.header().goid)
+        self.held.as_ref().map(|(_, task)| task.header().goid)
     }
 }
 
 impl Drop for Suspended {
     fn drop(&mut self) {
-        let Some(task) = self.task.take() else { return };
+        let Some((sched, task)) = self.held.take() else {
+            return;
+        };
+        sched.suspended.remove(task.header());
         probe::before_change(task.header());
         if task.header().state.resume(self.stopped) == OnWake::Enqueue {
             ready::ready_won(&task);
@@ -121,7 +156,7 @@ fn try_until(
             }
             Where::Gone => {
                 return Ok(Suspended {
-                    task: None,
+                    held: None,
                     stopped: false,
                 });
             }
@@ -130,13 +165,14 @@ fn try_until(
         match task.header().state.try_suspend() {
             OnSuspend::Dead => {
                 return Ok(Suspended {
-                    task: None,
+                    held: None,
                     stopped: false,
                 });
             }
             OnSuspend::Held { stopped } => {
+                sched.suspended.add(task.header());
                 return Ok(Suspended {
-                    task: Some(task),
+                    held: Some((sched.clone(), task)),
                     stopped,
                 });
             }

@@ -11,8 +11,9 @@
 //!    of tasks that have never waited, which are on no list. A poll that does not
 //!    give way within [`BUDGET`] goes on without its P. The epoch is published,
 //!    those tasks are recorded, the world starts.
-//! 2. *Walk.* The registry, a few slots under a lock at a time; meanwhile others
-//!    take records of what they overwrite. A task of now is born recorded.
+//! 2. *Walk.* The registry, a few slots under a lock at a time, and the core is
+//!    offered to others in between (`turns.rs`); meanwhile others take records of
+//!    what they overwrite. A task of now is born recorded.
 //! 3. *Close.* The buffers of those records are closed, then read.
 //!
 //! How everybody comes to know the epoch:
@@ -39,6 +40,7 @@
 mod room;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -61,6 +63,8 @@ use crate::stacks::{self, Stack};
 use crate::stw::{self, WorldStopped};
 use crate::sync::{Arc, Ordering, lock, try_lock};
 use crate::syscall::block_in_place;
+
+use self::turns::Turns;
 
 pub use crate::orphan::Dropper;
 pub use crate::probe::{Status, TaskInfo};
@@ -267,7 +271,12 @@ pub(crate) fn walk(
         }
     };
     let mut others = Vec::new();
+    // In a stopped world there is nobody to give way to.
+    let mut turns = (hooks != Hooks::Stopped).then(Turns::begin);
     sched.registry.walk(STEP, look, || {
+        if let Some(turns) = &mut turns {
+            turns.give_way();
+        }
         sink.give(&mut batch.borrow_mut());
         probe::drain(&mut others, &mut |part| sink.give(part));
     });

@@ -6,7 +6,8 @@
 //! computes; `zoo nested [FORM]` shows a park stack
 //! (`RUSTFLAGS="-C force-frame-pointers=yes"`); `zoo snapshot N` times snapshots of N
 //! parked tasks: how long the world stood still, how long all took, and how late a
-//! task was that wakes every millisecond, beside Go where it is installed; `zoo soak
+//! task was that wakes every millisecond, by turns with none, beside Go where it is
+//! installed; `zoo soak
 //! [SECONDS]` looks for false proofs under a mixed load; `zoo parkcost` prints what a
 //! park costs with stacks off and on; `zoo panics N` what ten thousand panics a second
 //! cost the others, beside N parked tasks; `zoo hog` shows where a task computes; `zoo
@@ -41,6 +42,8 @@ mod parkcost;
 mod peer;
 #[path = "zoo/pulse.rs"]
 mod pulse;
+#[path = "zoo/snapshot.rs"]
+mod snapshot;
 #[path = "zoo/soak.rs"]
 mod soak;
 #[path = "zoo/states.rs"]
@@ -67,7 +70,7 @@ async fn main() -> std::io::Result<()> {
     match arguments[..] {
         ["states"] => show("text").await,
         ["states", form] => show(form).await,
-        ["snapshot", n] => snapshot(n.parse().expect("a number of tasks")).await,
+        ["snapshot", n] => snapshot::snapshot(n.parse().expect("a number of tasks")).await,
         ["stopcompare"] => stopcompare::stopcompare(1_000_000).await,
         ["stopcompare", n] => stopcompare::stopcompare(n.parse().expect("a number of tasks")).await,
         ["soak"] => soak::soak(Duration::from_secs(600)).await,
@@ -304,65 +307,4 @@ async fn hog() -> std::io::Result<()> {
     } else {
         Err(std::io::Error::other("nobody names the poll that goes on"))
     }
-}
-
-/// The cost of snapshots of `n` parked tasks to themselves and to others: of a list
-/// of all, and of groups.
-async fn snapshot(n: usize) -> std::io::Result<()> {
-    let parked: Vec<_> = (0..n)
-        .map(|_| gmp::spawn(std::future::pending::<()>()).abort_handle())
-        .collect();
-    let pulse = Pulse::start();
-    let gap = async |time: Duration| pulse.after(time).await.worst();
-    // Until every task has got where it waits.
-    let _begun = gap(Duration::from_millis(500)).await;
-    let calm = gap(Duration::from_millis(500)).await;
-    println!("worst gap of a 1 ms heartbeat: {calm:?} before");
-    for _ in 0..3 {
-        let listed = gmp_profiler::tasks().shot().clone();
-        let list = gap(Duration::from_millis(20)).await;
-        println!("list: {listed}; {list:?} meanwhile");
-        let grouped = gmp_profiler::grouped().shot().clone();
-        let groups = gap(Duration::from_millis(20)).await;
-        println!("groups: {grouped}; {groups:?} meanwhile");
-    }
-    let cost = async |look: fn() -> usize| {
-        gap(Duration::from_millis(20)).await;
-        let begun = Instant::now();
-        let written = look();
-        let took = begun.elapsed();
-        assert!(written > 0);
-        let gap = gap(Duration::from_millis(50)).await;
-        peer::Cost { took, gap }
-    };
-    let profile = cost(|| gmp_profiler::grouped().to_pprof().len()).await;
-    let text = cost(|| gmp_profiler::stack_all().len()).await;
-    pulse.end().await?;
-    parked.iter().for_each(gmp::task::AbortHandle::abort);
-    // Its goroutines want the room that the tasks had.
-    while gmp_profiler::num_tasks() > 2 {
-        gmp::time::sleep(Duration::from_millis(10)).await;
-    }
-    beside_go(n, [profile, text]).await
-}
-
-/// Prints what Go takes for the same, where there is one.
-async fn beside_go(n: usize, ours: [peer::Cost; 2]) -> std::io::Result<()> {
-    let go = gmp::task::spawn_blocking(move || peer::costs(n));
-    let go = go.await.map_err(std::io::Error::other)??;
-    let names = ["pprof file", "text of all"];
-    for (at, (name, ours)) in names.into_iter().zip(ours).enumerate() {
-        println!("{name}: {:?}, worst gap {:?}", ours.took, ours.gap);
-        if let Some(go) = go.map(|go| go[at]) {
-            let ratio = |go: Duration, ours: Duration| go.as_secs_f64() / ours.as_secs_f64();
-            println!(
-                "  Go: {:?}, worst gap {:?}: {:.1} and {:.1} times ours",
-                go.took,
-                go.gap,
-                ratio(go.took, ours.took),
-                ratio(go.gap, ours.gap)
-            );
-        }
-    }
-    Ok(())
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use gmp::chan;
 use gmp_profiler::{Status, TaskInfo};
 
+use crate::stopcompare::percentile;
+
 /// Takes `looks` snapshots of `n` pairs beside as many tasks that wait as make it `all`.
 /// Fails if one of them shows both of a pair waiting.
 pub(crate) fn pairs(all: usize, n: usize, looks: usize) -> io::Result<()> {
@@ -36,7 +38,7 @@ pub(crate) fn pairs(all: usize, n: usize, looks: usize) -> io::Result<()> {
             ]
         })
         .collect();
-    let mut torn = 0;
+    let (mut torn, mut stops, mut wall) = (0, Vec::new(), Duration::ZERO);
     for _ in 0..looks {
         let tasks = gmp_profiler::tasks();
         let waits = tasks
@@ -50,7 +52,11 @@ pub(crate) fn pairs(all: usize, n: usize, looks: usize) -> io::Result<()> {
             .count();
         println!("{}: {both} pairs with both halves waiting", tasks.shot());
         torn += both;
+        stops.push(tasks.shot().stop);
+        wall = wall.max(tasks.shot().wall);
     }
+    let [half, most, worst] = [50, 95, 100].map(|p| percentile(&mut stops, p));
+    println!("stop p50 {half:?} p95 {most:?} max {worst:?}; wall max {wall:?}");
     let tasks = pairs.iter().flatten().chain(&resting);
     tasks.for_each(gmp::task::AbortHandle::abort);
     match torn {

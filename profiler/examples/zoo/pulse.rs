@@ -16,6 +16,7 @@ pub(crate) struct Pulse {
 }
 
 /// From one wake to the next, the shortest first.
+#[derive(Default)]
 pub(crate) struct Gaps(Vec<Duration>);
 
 impl Pulse {
@@ -53,14 +54,35 @@ impl Pulse {
 
 impl Gaps {
     pub(crate) fn worst(&self) -> Duration {
-        self.0.last().copied().unwrap_or_default()
+        self.percentile(100)
     }
 
     /// That which one of a hundred exceeds.
     pub(crate) fn p99(&self) -> Duration {
-        self.0
-            .get(self.0.len() * 99 / 100)
-            .copied()
-            .unwrap_or_default()
+        self.percentile(99)
+    }
+
+    fn percentile(&self, percent: usize) -> Duration {
+        let at = (self.0.len() * percent).div_ceil(100);
+        at.checked_sub(1).map_or(Duration::ZERO, |at| self.0[at])
+    }
+
+    pub(crate) fn add(&mut self, others: Gaps) {
+        self.0.extend(others.0);
+        self.0.sort_unstable();
+    }
+}
+
+/// Prints the beats with nothing beside them, and those with something, which came by
+/// turns: so what else the machine did is in both.
+pub(crate) fn table<const N: usize>(without: &Gaps, with: [(&str, &Gaps); N]) {
+    println!("a heartbeat of 1 ms     beats       p50       p99     worst  beyond the p99 without");
+    for (name, gaps) in [("without", without)].into_iter().chain(with) {
+        let [half, most, worst] = [50, 99, 100].map(|p| gaps.percentile(p));
+        let beyond = worst.saturating_sub(without.p99());
+        println!(
+            "{name:<19} {:>9} {half:>9.2?} {most:>9.2?} {worst:>9.2?} {beyond:>9.2?}",
+            gaps.0.len()
+        );
     }
 }

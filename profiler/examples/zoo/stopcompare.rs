@@ -38,7 +38,7 @@ impl Costs {
 }
 
 /// The time that so many of a hundred do not exceed.
-fn percentile(times: &mut [Duration], percent: usize) -> Duration {
+pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> Duration {
     times.sort_unstable();
     times[(times.len() * percent).div_ceil(100).max(1) - 1]
 }

@@ -15,6 +15,7 @@ use gmp_reactor::Reactor;
 use gmp_timers::{Reset, Timer};
 
 use crate::clock;
+use crate::g::Header;
 use crate::handle::Handle;
 use crate::held;
 use crate::m::{self, M, YieldAs};
@@ -34,21 +35,47 @@ pub fn poll_check(cx: &mut Context<'_>) -> Poll<()> {
 /// Notes why and where the running task is about to wait.
 #[inline]
 pub fn park(reason: WaitReason, location: &'static Location<'static>) {
-    park_on(reason, location, 0);
+    park_on(reason, location, |_| 0);
 }
 
 /// As [`park`] for a wait that gmp does not know, with the number of its name in
 /// a table of the caller's.
 #[inline]
 pub fn park_named(name: u64, location: &'static Location<'static>) {
-    park_on(WaitReason::Foreign, location, name);
+    park_on(WaitReason::Foreign, location, |_| name);
 }
 
 /// As [`park`], with the number of the lock that is waited for, see
 /// [`Lot`](crate::held::Lot), and the waker that the lock has.
 pub fn park_for(reason: WaitReason, location: &'static Location<'static>, lot: u64, waker: &Waker) {
-    let target = m::with_current(|m| m.map_or(0, |m| held::noted(lot, waker, m)));
-    park_on(reason, location, target);
+    park_on(reason, location, |m| held::noted(lot, waker, m));
+}
+
+/// As [`park`], for the end of `task`, whose id is told.
+#[inline]
+pub(crate) fn park_joining(
+    reason: WaitReason,
+    location: &'static Location<'static>,
+    task: &Header,
+) {
+    park_on(reason, location, |m| id_in(m, task));
+}
+
+/// Takes back what [`park_joining`] noted.
+pub(crate) fn unpark_joining(reason: WaitReason, task: &Header) {
+    let target = m::with_current(|m| m.map_or(0, |m| id_in(m, task)));
+    unpark(reason, target);
+}
+
+/// The id of a task for the records of `m`'s tasks; 0: it is one of another runtime,
+/// where ids are others'.
+#[inline]
+fn id_in(m: &M, task: &Header) -> u64 {
+    if ptr::eq(task.sched.as_ptr(), &raw const *m.sched) {
+        task.goid
+    } else {
+        0
+    }
 }
 
 /// Takes back what a leaf noted that is dropped before the poll ends: the running
@@ -91,9 +118,13 @@ pub fn select_ends(key: *const ()) {
     m::with_current(|m| m.map(|m| Select::ends(m, key)));
 }
 
-/// As [`park`], with the id of the task that is waited for.
+/// As [`park`], with what else is told.
 #[inline]
-pub(crate) fn park_on(reason: WaitReason, location: &'static Location<'static>, target: u64) {
+fn park_on(
+    reason: WaitReason,
+    location: &'static Location<'static>,
+    target: impl FnOnce(&M) -> u64,
+) {
     m::with_current(|m| {
         if let Some(m) = m {
             m.progress.leaf_waits();
@@ -105,7 +136,7 @@ pub(crate) fn park_on(reason: WaitReason, location: &'static Location<'static>, 
                 };
                 m.leaf.set(Leaf {
                     location: Some(location),
-                    target,
+                    target: target(m),
                     extras: Extras::new(reason, m.labels(), stack),
                 });
             }

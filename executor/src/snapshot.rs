@@ -175,7 +175,22 @@ pub fn take(handle: &Handle, polls: Polls) -> (Vec<TaskInfo>, Shot) {
     if !found.is_sorted_by_key(|task| task.id) {
         found.sort_by_cached_key(|task| task.id);
     }
+    name_places(&mut found);
     (found, shot)
+}
+
+/// Gives tasks that join without a place of their own that of the task which they join.
+fn name_places(tasks: &mut [TaskInfo]) {
+    for at in 0..tasks.len() {
+        let TaskInfo { location: None, .. } = tasks[at] else {
+            continue;
+        };
+        if let Some(id) = tasks[at].joins()
+            && let Ok(other) = tasks.binary_search_by_key(&id, |task| task.id)
+        {
+            tasks[at].location = Some(tasks[other].spawned_at);
+        }
+    }
 }
 
 /// Calls `each` with some tasks at a time, in no order, until it has seen every task of

@@ -236,7 +236,7 @@ impl<T> JoinHandle<T> {
     // Few closures block, and many handles are awaited: out of line.
     #[inline(never)]
     fn park_blocking(&self, location: &'static Location<'static>) {
-        leaf::park_on(WaitReason::Blocking, location, self.header().goid);
+        leaf::park_joining(WaitReason::Blocking, location, self.header());
     }
 
     /// Before its task has ended nobody waits for it any more.
@@ -248,7 +248,7 @@ impl<T> JoinHandle<T> {
         } else {
             WaitReason::Join
         };
-        leaf::unpark(reason, header.goid);
+        leaf::unpark_joining(reason, header);
     }
 
     /// Registers `waker`; false: the task has ended.
@@ -285,7 +285,7 @@ impl<T> Future for JoinHandle<T> {
             if self.header().vtable.blocks {
                 self.park_blocking(Location::caller());
             } else {
-                leaf::park_on(WaitReason::Join, Location::caller(), self.header().goid);
+                leaf::park_joining(WaitReason::Join, Location::caller(), self.header());
             }
             return Poll::Pending;
         }

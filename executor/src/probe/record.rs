@@ -11,6 +11,18 @@ use crate::sync::Arc;
 
 use super::WaitReason;
 
+/// Where the task waits, if that is a place of the program: a handle that is awaited by
+/// reference, or in a box, is polled by the standard library.
+fn place(header: &Header) -> Option<&'static Location<'static>> {
+    let of_std = |file: &str| file.starts_with("/rustc/") || file.contains("/rust/library/");
+    let at = header.park.location()?;
+    let joins = matches!(
+        header.park.reason(),
+        WaitReason::Join | WaitReason::Blocking
+    );
+    (!joins || !of_std(at.file())).then_some(at)
+}
+
 /// One task at one moment.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -26,7 +38,8 @@ pub struct TaskInfo {
     /// What it waits for, if it waits.
     pub reason: WaitReason,
     /// Where it waits: the call of the leaf, if a leaf of gmp made it wait. In a blocking
-    /// section, where that was called.
+    /// section, where that was called. For a task that awaits another one by reference,
+    /// which no line of the program tells: where that one was spawned.
     pub location: Option<&'static Location<'static>>,
     /// How long it waits, in milliseconds.
     pub waiting_ms: u32,
@@ -112,7 +125,7 @@ impl TaskInfo {
             name: header.name().map(str::to_owned),
             status,
             reason: header.park.reason(),
-            location: header.park.location().filter(|_| waits),
+            location: if waits { place(header) } else { None },
             waiting_ms: if waits {
                 now_ms.saturating_sub(header.park.since_ms())
             } else {
@@ -137,7 +150,8 @@ impl TaskInfo {
         })
     }
 
-    /// The task whose end it waits for, if it awaits a handle.
+    /// The task whose end it waits for, if it awaits a handle of one of its own runtime:
+    /// ids of another one are those of others here.
     pub fn joins(&self) -> Option<u64> {
         let joins = matches!(self.reason, WaitReason::Join | WaitReason::Blocking);
         Some(self.target).filter(|&id| joins && id != 0)

@@ -38,6 +38,14 @@ pub fn park(reason: WaitReason, location: &'static Location<'static>) {
     park_on(reason, location, |_| 0);
 }
 
+/// As [`park`], for a limit to another wait: if that one was told in this poll, it stays.
+#[inline]
+pub fn park_beside(reason: WaitReason, location: &'static Location<'static>) {
+    if m::with_current(|m| m.is_none_or(|m| m.leaf.get().location.is_none())) {
+        park(reason, location);
+    }
+}
+
 /// As [`park`] for a wait that gmp does not know, with the number of its name in
 /// a table of the caller's.
 #[inline]

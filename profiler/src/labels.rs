@@ -260,6 +260,8 @@ pub struct Scope<F> {
 impl<F: Future> Future for Scope<F> {
     type Output = F::Output;
 
+    // A handle inside tells who polls it.
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let outer = leaf::labels();

@@ -5,9 +5,13 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use gmp::runtime::{Builder, Runtime};
-use gmp::task::JoinHandle;
+use gmp::task::{JoinError, JoinHandle};
+use gmp::time::timeout;
 use gmp_profiler::{Profile, Status, TaskInfo};
+
+const LONG: Duration = Duration::from_secs(3600);
 
 fn runtime() -> Runtime {
     Builder::new().procs(1).build().expect("a runtime")
@@ -32,17 +36,22 @@ fn found(tasks: &Profile, id: u64) -> &TaskInfo {
     task.expect("it is there")
 }
 
-/// Awaiting by value there is a call in the program; by reference or in a box there is
-/// one in the standard library alone.
+/// Awaiting by value there is a call in the program; by reference, in a box or in a
+/// combinator there is one in a library alone.
 #[test]
 fn an_await_by_reference_tells_where_its_task_was_spawned() {
     type Awaits = fn(JoinHandle<()>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+    type Boxed = Pin<Box<dyn Future<Output = Result<(), JoinError>> + Send>>;
     let by_value: Awaits = |handle| Box::pin(async { handle.await.expect("no panic") });
     let by_value_line = line!() - 1;
-    let others: [Awaits; 3] = [
+    let limited: Awaits = |handle| Box::pin(async { drop(timeout(LONG, handle).await) });
+    let limited_line = line!() - 1;
+    let others: [Awaits; 5] = [
         |mut handle| Box::pin(async move { (&mut handle).await.expect("no panic") }),
         |mut handle| Box::pin(async move { Pin::new(&mut handle).await.expect("no panic") }),
         |handle| Box::pin(async move { Box::new(handle).await.expect("no panic") }),
+        |handle| Box::pin(async move { (Box::pin(handle) as Boxed).await.expect("no panic") }),
+        |handle| Box::pin(handle.map(drop)),
     ];
     let rt = runtime();
     let shown = |awaits: Awaits| {
@@ -60,8 +69,10 @@ fn an_await_by_reference_tells_where_its_task_was_spawned() {
         assert!(!text.contains("/library/"), "{text}");
         (at, spawned)
     };
-    let (at, _) = shown(by_value);
-    assert_eq!(at, Some((file!(), by_value_line)));
+    for (awaits, line) in [(by_value, by_value_line), (limited, limited_line)] {
+        let (at, _) = shown(awaits);
+        assert_eq!(at, Some((file!(), line)));
+    }
     for awaits in others {
         let (at, spawned) = shown(awaits);
         assert_eq!(at, Some((file!(), spawned)));

@@ -236,3 +236,30 @@ async fn a_leaf_that_waits_on_is_shown() {
     .await;
     task.abort();
 }
+
+/// A time-out says what it limits, if that tells: a limit is no wait of its own.
+#[gmp::test]
+async fn a_limit_shows_what_it_limits() {
+    let (tx, mut rx) = mpsc::channel::<u32>(1);
+    let recv = gmp::spawn(async move {
+        let _ = gmp::time::timeout(LONG, rx.recv()).await;
+    });
+    let line = line!() - 2;
+    until(&recv, "recv", |info| {
+        let at = info.location.map(std::panic::Location::line);
+        info.reason.as_str() == "chan receive" && at == Some(line)
+    })
+    .await;
+    let named = gmp_profiler::waiting("db", pending::<()>());
+    let named = gmp::spawn(async { drop(gmp::time::timeout(LONG, named).await) });
+    until(&named, "db", |info| {
+        info.reason.as_str() == "waiting" && info.target != 0
+    })
+    .await;
+    let foreign = gmp::spawn(async { drop(gmp::time::timeout(LONG, pending::<()>()).await) });
+    until(&foreign, "foreign", |info| info.reason.as_str() == "sleep").await;
+    for task in [recv, named, foreign] {
+        task.abort();
+    }
+    drop(tx);
+}

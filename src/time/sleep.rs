@@ -118,6 +118,16 @@ impl Sleep {
         cx: &mut Context<'_>,
         location: &'static Location<'static>,
     ) -> Poll<()> {
+        self.poll_with(cx, || leaf::park(WaitReason::Sleep, location))
+    }
+
+    /// As a limit to what was polled just before.
+    pub(super) fn poll_beside(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let location = self.location;
+        self.poll_with(cx, || leaf::park_beside(WaitReason::Sleep, location))
+    }
+
+    fn poll_with(&mut self, cx: &mut Context<'_>, park: impl FnOnce()) -> Poll<()> {
         if self.state == State::Over {
             return Poll::Ready(());
         }
@@ -149,7 +159,7 @@ impl Sleep {
             }
             leaf::arm(&self.timer, self.when, cx.waker());
         }
-        leaf::park(WaitReason::Sleep, location);
+        park();
         Poll::Pending
     }
 }

@@ -78,6 +78,8 @@ impl<F> Timeout<F> {
 impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output, Elapsed>;
 
+    // A handle inside tells who polls it.
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if let Poll::Ready(output) = this.future.poll(cx) {
@@ -85,8 +87,7 @@ impl<F: Future> Future for Timeout<F> {
         }
         // A future that was asked to give way must not keep the deadline from
         // being looked at.
-        let sleep = Pin::new(this.sleep);
-        leaf::unconstrained(|| sleep.poll(cx)).map(|()| Err(Elapsed(())))
+        leaf::unconstrained(|| this.sleep.poll_beside(cx)).map(|()| Err(Elapsed(())))
     }
 }
 

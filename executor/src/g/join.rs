@@ -23,6 +23,9 @@ use super::header::{Header, ReadyG, TaskRef};
 use super::state::{OnWake, Snapshot};
 use super::waker::SlimWaker;
 
+/// This file, which no task of a program waits in.
+pub(crate) const FILE: &str = file!();
+
 /// Why a task gave no output: it was cancelled, or it panicked.
 pub struct JoinError {
     id: u64,

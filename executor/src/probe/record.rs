@@ -4,6 +4,7 @@ use std::panic::Location;
 
 use crate::g::Header;
 use crate::g::forgotten::is_forgotten;
+use crate::g::join;
 use crate::g::state::{DEAD, PREEMPTED, RUNNABLE, RUNNING, WAITING};
 use crate::orphan::{self, Dropper};
 use crate::stacks;
@@ -11,16 +12,22 @@ use crate::sync::Arc;
 
 use super::WaitReason;
 
-/// Where the task waits, if that is a place of the program: a handle that is awaited by
-/// reference, or in a box, is polled by the standard library.
+/// Where the task waits, if that is a place of the program. A handle that is awaited by
+/// reference, in a box or in a combinator is polled by a library, and one behind a `dyn`
+/// by what stands for its own code.
 fn place(header: &Header) -> Option<&'static Location<'static>> {
-    let of_std = |file: &str| file.starts_with("/rustc/") || file.contains("/rust/library/");
+    let of_library = |file: &str| {
+        let libraries = ["/rust/library/", "/futures-util"];
+        file.starts_with("/rustc/")
+            || file == join::FILE
+            || libraries.iter().any(|library| file.contains(library))
+    };
     let at = header.park.location()?;
     let joins = matches!(
         header.park.reason(),
         WaitReason::Join | WaitReason::Blocking
     );
-    (!joins || !of_std(at.file())).then_some(at)
+    (!joins || !of_library(at.file())).then_some(at)
 }
 
 /// One task at one moment.
@@ -38,8 +45,8 @@ pub struct TaskInfo {
     /// What it waits for, if it waits.
     pub reason: WaitReason,
     /// Where it waits: the call of the leaf, if a leaf of gmp made it wait. In a blocking
-    /// section, where that was called. For a task that awaits another one by reference,
-    /// which no line of the program tells: where that one was spawned.
+    /// section, where that was called. For a task that awaits another one by reference or in
+    /// a combinator, which no line of the program tells: where that one was spawned.
     pub location: Option<&'static Location<'static>>,
     /// How long it waits, in milliseconds.
     pub waiting_ms: u32,

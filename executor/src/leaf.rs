@@ -114,6 +114,22 @@ pub fn unpark_at(reason: WaitReason, location: &'static Location<'static>) {
     });
 }
 
+/// What leaves have told of the running task's wait up to a point in a poll.
+#[derive(Clone, Copy, Debug)]
+pub struct Told(Leaf);
+
+/// What leaves have told in this poll: for [`take_back`].
+#[inline]
+pub fn told() -> Told {
+    m::with_current(|m| Told(m.map_or(Leaf::NONE, |m| m.leaf.get())))
+}
+
+/// Takes back what leaves have told since [`told`] gave `before` in this poll: they were
+/// in a future that is over, and may be of a kind that does not see its own end.
+pub fn take_back(before: Told) {
+    m::with_current(|m| m.map(|m| m.leaf.set(before.0)));
+}
+
 /// The running task polls a `select!` that stands at `location`: until the end of the
 /// poll or until [`select_ends`], its wait is that one's, whatever the leaves in it tell.
 /// `key` is the address of anything that lives as long as the select.

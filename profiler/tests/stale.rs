@@ -6,9 +6,9 @@ use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use futures::{FutureExt, StreamExt};
+use futures::{AsyncReadExt, FutureExt, StreamExt};
 use gmp::chan;
-use gmp::net::{TcpListener, UdpSocket};
+use gmp::net::{TcpListener, UdpSocket, UnixStream};
 use gmp::sync::{Barrier, Mutex, Notify, OnceCell, RwLock, Semaphore, SetOnce, WaitGroup};
 use gmp::sync::{broadcast, mpsc, oneshot, watch};
 use gmp::task::{JoinHandle, JoinSet};
@@ -264,4 +264,59 @@ async fn a_limit_shows_what_it_limits() {
         task.abort();
     }
     drop(tx);
+}
+
+/// Reads and streams are polled by futures of others, which end without a word: then it is
+/// the time-out or the select that ends the wait.
+#[gmp::test]
+async fn a_limit_and_a_select_take_back_what_was_told_inside() {
+    const SHORT: Duration = Duration::from_millis(1);
+    let pairs = [(); 4].map(|()| UnixStream::pair().expect("two ends"));
+    let [(mut a, b), (mut c, d), (mut e, f), (mut g, h)] = pairs;
+    let over = gmp::spawn(async move {
+        let late = gmp::time::timeout(SHORT, a.read(&mut [0])).await;
+        assert!(late.is_err());
+        pending::<()>().await;
+    });
+    let selected = gmp::spawn(async move {
+        let (mut buffer, mut rest) = ([0], pin!(gmp::time::sleep(SHORT).fuse()));
+        gmp::select_biased! {
+            _ = c.read(&mut buffer).fuse() => unreachable!("nobody writes"),
+            () = rest => {}
+        }
+        pending::<()>().await;
+    });
+    for (name, task) in [("timeout", &over), ("select", &selected)] {
+        until(task, name, |info| {
+            info.reason.as_str() == "waiting" && info.location.is_none()
+        })
+        .await;
+    }
+    // What was told before them stands.
+    let beside = gmp::spawn(async move {
+        let limited = async {
+            let late = gmp::time::timeout(SHORT, e.read(&mut [0])).await;
+            assert!(late.is_err());
+            pending::<()>().await;
+        };
+        futures::join!(gmp::time::sleep(LONG), limited);
+    });
+    let selects = gmp::spawn(async move {
+        let limited = async {
+            let (mut buffer, mut rest) = ([0], pin!(gmp::time::sleep(SHORT).fuse()));
+            gmp::select_biased! {
+                _ = g.read(&mut buffer).fuse() => unreachable!("nobody writes"),
+                () = rest => {}
+            }
+            pending::<()>().await;
+        };
+        futures::join!(gmp::time::sleep(LONG), limited);
+    });
+    for (name, task) in [("beside a timeout", &beside), ("beside a select", &selects)] {
+        until(task, name, |info| info.reason.as_str() == "sleep").await;
+    }
+    for task in [over, selected, beside, selects] {
+        task.abort();
+    }
+    drop((b, d, f, h));
 }

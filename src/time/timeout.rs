@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use gmp_executor::leaf;
@@ -82,12 +82,15 @@ impl<F: Future> Future for Timeout<F> {
     #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let told = leaf::told();
         if let Poll::Ready(output) = this.future.poll(cx) {
             return Poll::Ready(Ok(output));
         }
         // A future that was asked to give way must not keep the deadline from
         // being looked at.
-        leaf::unconstrained(|| this.sleep.poll_beside(cx)).map(|()| Err(Elapsed(())))
+        ready!(leaf::unconstrained(|| this.sleep.poll_beside(cx)));
+        leaf::take_back(told);
+        Poll::Ready(Err(Elapsed(())))
     }
 }
 

@@ -9,7 +9,7 @@
 use std::panic::Location;
 use std::ptr;
 
-use super::{RECORDS, before_loss};
+use super::{Leaf, RECORDS, before_loss};
 use crate::g::Header;
 use crate::m::M;
 
@@ -21,6 +21,8 @@ pub(crate) struct Select {
     /// The address of the select's own.
     key: *const (),
     location: Option<&'static Location<'static>>,
+    /// What a leaf had told before it in this poll.
+    before: Leaf,
 }
 
 impl Select {
@@ -28,6 +30,7 @@ impl Select {
         task: ptr::null(),
         key: ptr::null(),
         location: None,
+        before: Leaf::NONE,
     };
 
     /// The place, if the select is this task's.
@@ -48,15 +51,20 @@ impl Select {
             task,
             key,
             location: Some(location),
+            before: m.leaf.get(),
         });
     }
 
-    /// That select is over: what the task waits for from here on is told by its leaf.
+    /// That select is over: what the task waits for from here on is told by its leaf, and
+    /// not by one that was polled in the select.
     pub(crate) fn ends(m: &M, key: *const ()) {
         let note = m.select.get();
         if let Some(task) = m.running().filter(|&task| ptr::eq(note.task, task))
             && ptr::eq(note.key, key)
         {
+            if task.park.selects() {
+                m.leaf.set(note.before);
+            }
             m.select.set(Select::NONE);
             task.park.set_selects(false);
         }

@@ -5,21 +5,16 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use gmp_executor::{WaitReason, leaf};
+use gmp_executor::leaf;
 
-/// As [`std::future::poll_fn`], for a function that tells `reason` and `location` before
-/// it says that it waits: a future that is dropped then takes that back.
-pub(crate) fn leaf_fn<T, F>(
-    reason: WaitReason,
-    location: &'static Location<'static>,
-    poll: F,
-) -> LeafFn<F>
+/// As [`std::future::poll_fn`], for a function that tells `location` before it says
+/// that it waits: a future that is dropped then takes that back.
+pub(crate) fn leaf_fn<T, F>(location: &'static Location<'static>, poll: F) -> LeafFn<F>
 where
     F: FnMut(&mut Context<'_>) -> Poll<T>,
 {
     LeafFn {
         poll,
-        reason,
         location,
         waits: false,
     }
@@ -29,7 +24,6 @@ where
 #[must_use = "futures do nothing unless awaited"]
 pub(crate) struct LeafFn<F> {
     poll: F,
-    reason: WaitReason,
     location: &'static Location<'static>,
     waits: bool,
 }
@@ -54,7 +48,7 @@ where
 impl<F> Drop for LeafFn<F> {
     fn drop(&mut self) {
         if self.waits {
-            leaf::unpark_at(self.reason, self.location);
+            leaf::unpark_at(self.location);
         }
     }
 }

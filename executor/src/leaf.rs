@@ -35,14 +35,25 @@ pub fn poll_check(cx: &mut Context<'_>) -> Poll<()> {
 /// Notes why and where the running task is about to wait.
 #[inline]
 pub fn park(reason: WaitReason, location: &'static Location<'static>) {
-    park_on(reason, location, |_| 0);
+    park_on(Extras::new(reason), location, |_| 0);
+}
+
+/// As [`park`], of a leaf that knows only who polls it, which may be a library: the place
+/// of a limit that it has is a better one.
+#[inline]
+pub fn park_polled(reason: WaitReason, location: &'static Location<'static>) {
+    park_on(Extras::polled(reason), location, |_| 0);
 }
 
 /// As [`park`], for a limit to another wait: if that one was told in this poll, it stays.
 #[inline]
 pub fn park_beside(reason: WaitReason, location: &'static Location<'static>) {
-    if m::with_current(|m| m.is_none_or(|m| m.leaf.get().location.is_none())) {
+    let leaf = m::with_current(|m| m.map_or(Leaf::NONE, |m| m.leaf.get()));
+    if leaf.location.is_none() {
         park(reason, location);
+    } else if leaf.extras.is_polled() {
+        let location = Some(location);
+        m::with_current(|m| m.map(|m| m.leaf.set(Leaf { location, ..leaf })));
     }
 }
 
@@ -50,13 +61,15 @@ pub fn park_beside(reason: WaitReason, location: &'static Location<'static>) {
 /// a table of the caller's.
 #[inline]
 pub fn park_named(name: u64, location: &'static Location<'static>) {
-    park_on(WaitReason::Foreign, location, |_| name);
+    park_on(Extras::new(WaitReason::Foreign), location, |_| name);
 }
 
 /// As [`park`], with the number of the lock that is waited for, see
 /// [`Lot`](crate::held::Lot), and the waker that the lock has.
 pub fn park_for(reason: WaitReason, location: &'static Location<'static>, lot: u64, waker: &Waker) {
-    park_on(reason, location, |m| held::noted(lot, waker, m));
+    park_on(Extras::new(reason), location, |m| {
+        held::noted(lot, waker, m)
+    });
 }
 
 /// As [`park`], for the end of `task`, whose id is told.
@@ -66,7 +79,7 @@ pub(crate) fn park_joining(
     location: &'static Location<'static>,
     task: &Header,
 ) {
-    park_on(reason, location, |m| id_in(m, task));
+    park_on(Extras::polled(reason), location, |m| id_in(m, task));
 }
 
 /// Takes back what [`park_joining`] noted.
@@ -99,15 +112,14 @@ pub fn unpark(reason: WaitReason, target: u64) {
     });
 }
 
-/// As [`unpark`], for a leaf that has told this place, which tells it from others that
-/// wait for the same reason: the drop of one that was still pending calls this.
+/// As [`unpark`], for a leaf that has told this place, which tells it from others: the
+/// drop of one that was still pending calls this.
 #[inline]
-pub fn unpark_at(reason: WaitReason, location: &'static Location<'static>) {
+pub fn unpark_at(location: &'static Location<'static>) {
     m::with_current(|m| {
         if let Some(m) = m {
-            let leaf = m.leaf.get();
-            let same = leaf.location.is_some_and(|at| ptr::eq(at, location));
-            if same && leaf.extras.reason() == reason {
+            let at = m.leaf.get().location;
+            if at.is_some_and(|at| ptr::eq(at, location)) {
                 m.leaf.set(Leaf::NONE);
             }
         }
@@ -144,24 +156,20 @@ pub fn select_ends(key: *const ()) {
 
 /// As [`park`], with what else is told.
 #[inline]
-fn park_on(
-    reason: WaitReason,
-    location: &'static Location<'static>,
-    target: impl FnOnce(&M) -> u64,
-) {
+fn park_on(told: Extras, location: &'static Location<'static>, target: impl FnOnce(&M) -> u64) {
     m::with_current(|m| {
         if let Some(m) = m {
             m.progress.leaf_waits();
             if probe::RECORDS {
                 let stack = if probe::wants_stacks() {
-                    stacks::at_leaf(m, reason)
+                    stacks::at_leaf(m, told.reason())
                 } else {
                     0
                 };
                 m.leaf.set(Leaf {
                     location: Some(location),
                     target: target(m),
-                    extras: Extras::new(reason, m.labels(), stack),
+                    extras: told.with_labels(m.labels()).with_stack(stack),
                 });
             }
         }

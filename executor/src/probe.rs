@@ -390,15 +390,25 @@ pub(crate) struct Extras(u64);
 impl Extras {
     /// Beside the labels: they are told.
     const LABELLED: u64 = 1 << 24;
+    /// The place is that of whoever polls the leaf.
+    const POLLED: u64 = 1 << 25;
     /// From this bit on, the number of the stack.
     const STACK: u32 = 32;
 
-    /// A wait under the set `labels`, on the stack of that number; 0: not noted.
+    /// A wait of which no more is told yet.
     #[inline]
-    pub(crate) fn new(reason: WaitReason, labels: u16, stack: u32) -> Extras {
+    pub(crate) fn new(reason: WaitReason) -> Extras {
         Extras((reason as u64) << REASON)
-            .with_labels(labels)
-            .with_stack(stack)
+    }
+
+    /// As [`Extras::new`], of a leaf that knows only who polls it.
+    #[inline]
+    pub(crate) fn polled(reason: WaitReason) -> Extras {
+        Extras(Extras::new(reason).0 | Extras::POLLED)
+    }
+
+    pub(crate) fn is_polled(self) -> bool {
+        self.0 & Extras::POLLED != 0
     }
 
     pub(crate) fn with_stack(self, stack: u32) -> Extras {

@@ -84,7 +84,7 @@ impl<F> PinnedDrop for Waiting<F> {
     fn drop(self: Pin<&mut Self>) {
         // A time-out has dropped it in the poll in which it waited: what its task waits
         // for next goes by another name.
-        leaf::unpark_at(WaitReason::Foreign, self.at);
+        leaf::unpark_at(self.at);
     }
 }
 

@@ -258,12 +258,23 @@ async fn a_limit_shows_what_it_limits() {
         info.reason.as_str() == "waiting" && info.target != 0
     })
     .await;
+    let (mut end, kept) = UnixStream::pair().expect("two ends");
+    let read = gmp::spawn(async move {
+        drop(gmp::time::timeout(LONG, end.read(&mut [0])).await);
+    });
+    let line = line!() - 2;
+    until(&read, "read", |info| {
+        // A reader knows who polls it alone, which is a line of a library.
+        let at = info.location.map(std::panic::Location::line);
+        info.reason.as_str() == "IO wait" && at == Some(line)
+    })
+    .await;
     let foreign = gmp::spawn(async { drop(gmp::time::timeout(LONG, pending::<()>()).await) });
     until(&foreign, "foreign", |info| info.reason.as_str() == "sleep").await;
-    for task in [recv, named, foreign] {
+    for task in [recv, named, read, foreign] {
         task.abort();
     }
-    drop(tx);
+    drop((tx, kept));
 }
 
 /// Reads and streams are polled by futures of others, which end without a word: then it is

@@ -95,7 +95,7 @@ impl<'a> Readiness<'a> {
 impl Drop for Readiness<'_> {
     fn drop(&mut self) {
         if self.ready.has_waited() {
-            leaf::unpark_at(WaitReason::IoWait, self.location);
+            leaf::unpark_at(self.location);
         }
     }
 }

@@ -96,7 +96,7 @@ impl<S: AsFd> Io<S> {
         ready!(leaf::poll_check(cx));
         let answer = self.source.poll_io(dir, cx, op);
         if answer.is_pending() {
-            leaf::park(WaitReason::IoWait, location);
+            leaf::park_polled(WaitReason::IoWait, location);
         }
         answer
     }
@@ -142,7 +142,7 @@ impl<S: AsFd> Io<S> {
         ready!(leaf::poll_check(cx));
         let answer = self.source.poll_ready(dir, cx);
         if answer.is_pending() {
-            leaf::park(WaitReason::IoWait, location);
+            leaf::park_polled(WaitReason::IoWait, location);
         }
         answer
     }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use futures::future::FusedFuture;
 use futures::stream::{FusedStream, Stream};
-use gmp_executor::{WaitReason, leaf};
+use gmp_executor::leaf;
 
 use super::ends::{self, Half};
 use super::errors::{RecvError, TryRecvError};
@@ -202,7 +202,7 @@ impl<T> Drop for Receiver<T> {
         let last = (*state.receivers() == 0).then(|| (state.close(), state.empty()));
         drop(state);
         if let Some((waker, _removed)) = abandoned {
-            leaf::unpark_at(WaitReason::ChanReceive, self.made);
+            leaf::unpark_at(self.made);
             wake(waker);
         }
         if let Some((wakers, _remains)) = last {
@@ -307,7 +307,7 @@ impl<T> Drop for Receiving<'_, T> {
         let mut state = self.receiver.channel.lock();
         let (waker, removed) = state.abandon(key);
         drop(state);
-        leaf::unpark_at(WaitReason::ChanReceive, self.location);
+        leaf::unpark_at(self.location);
         drop(removed);
         wake(waker);
     }

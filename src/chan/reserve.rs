@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::future::FusedFuture;
-use gmp_executor::{WaitReason, leaf};
+use gmp_executor::leaf;
 
 use super::ends::{self, Half};
 use super::errors::{SendError, TrySendError};
@@ -210,7 +210,7 @@ impl Place {
         let mut state = channel.lock();
         let (wakers, removed) = state.stop_waiting_for_room(key);
         drop(state);
-        leaf::unpark_at(WaitReason::ChanSend, self.location);
+        leaf::unpark_at(self.location);
         drop(removed);
         wakers.wake();
     }

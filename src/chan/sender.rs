@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::future::FusedFuture;
-use gmp_executor::{WaitReason, leaf};
+use gmp_executor::leaf;
 
 use super::ends::{self, Half};
 use super::errors::{SendError, TrySendError};
@@ -227,7 +227,7 @@ impl<T> Sending<'_, T> {
         let key = self.key.take()?;
         // The lock ends with this statement, before a waker does.
         let removed = self.sender.channel.lock().sending.remove(key);
-        leaf::unpark_at(WaitReason::ChanSend, self.location);
+        leaf::unpark_at(self.location);
         Some((removed.note.value?, removed.queued))
     }
 }

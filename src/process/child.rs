@@ -6,8 +6,6 @@ use std::panic::Location;
 use std::process::{ExitStatus, Output};
 use std::task::{Context, Poll, ready};
 
-use gmp_executor::WaitReason;
-
 use super::exit::Live;
 use super::orphan;
 use super::pipe::{self, ChildStderr, ChildStdin, ChildStdout};
@@ -136,7 +134,7 @@ impl Child {
         &mut self,
         location: &'static Location<'static>,
     ) -> impl Future<Output = io::Result<ExitStatus>> {
-        leaf_fn(WaitReason::IoWait, location, move |cx| {
+        leaf_fn(location, move |cx| {
             self.stdin = None;
             self.poll_end(cx, location)
         })

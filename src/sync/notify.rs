@@ -317,6 +317,6 @@ impl Place {
         drop(state);
         drop(removed);
         wake(waker);
-        leaf::unpark_at(WaitReason::CondWait, self.location);
+        leaf::unpark_at(self.location);
     }
 }

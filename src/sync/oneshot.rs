@@ -115,9 +115,7 @@ impl<T> Sender<T> {
     #[track_caller]
     pub fn closed(&mut self) -> impl Future<Output = ()> {
         let location = Location::caller();
-        leaf_fn(WaitReason::ChanSend, location, move |cx| {
-            self.poll_closed_at(cx, location)
-        })
+        leaf_fn(location, move |cx| self.poll_closed_at(cx, location))
     }
 
     /// One step of [`Sender::closed`]; the task of the last call is woken.
@@ -267,7 +265,7 @@ impl<T> Drop for Receiver<T> {
         let sender = state.sender.take();
         drop(state);
         if receiver.is_some() {
-            leaf::unpark_at(WaitReason::ChanReceive, self.made);
+            leaf::unpark_at(self.made);
         }
         drop((value, receiver));
         wake(sender);

@@ -84,7 +84,7 @@ impl<S, F> Drop for Wait<'_, S, F> {
             let queue = self.queue;
             // The lock ends with this statement, before the waker is dropped.
             let _removed = queue(&mut lock(self.state)).remove(key);
-            leaf::unpark_at(self.reason, self.location);
+            leaf::unpark_at(self.location);
         }
     }
 }

@@ -192,16 +192,14 @@ impl<T: 'static> JoinSet<T> {
         &mut self,
     ) -> impl Future<Output = Option<Result<(Id, T), JoinError>>> {
         let location = Location::caller();
-        leaf_fn(WaitReason::Join, location, move |cx| {
-            self.poll_at(cx, location)
-        })
+        leaf_fn(location, move |cx| self.poll_at(cx, location))
     }
 
     fn next_at(
         &mut self,
         location: &'static Location<'static>,
     ) -> impl Future<Output = Option<Result<T, JoinError>>> {
-        leaf_fn(WaitReason::Join, location, move |cx| {
+        leaf_fn(location, move |cx| {
             self.poll_at(cx, location).map(without_id)
         })
     }

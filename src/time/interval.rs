@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::Stream;
-use gmp_executor::{WaitReason, leaf};
+use gmp_executor::leaf;
 use gmp_timers::{FOREVER, next_period};
 
 use super::{Instant, Sleep, sleep_until};
@@ -73,9 +73,7 @@ impl Interval {
     #[track_caller]
     pub fn tick(&mut self) -> impl Future<Output = Instant> {
         let location = Location::caller();
-        leaf_fn(WaitReason::Sleep, location, move |cx| {
-            self.poll_at(cx, location)
-        })
+        leaf_fn(location, move |cx| self.poll_at(cx, location))
     }
 
     /// Polls for the next tick.

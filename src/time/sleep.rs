@@ -181,7 +181,7 @@ impl Drop for Sleep {
             own_timer::forget(&mut self.timer);
         }
         if self.state == State::Armed {
-            leaf::unpark_at(WaitReason::Sleep, self.location);
+            leaf::unpark_at(self.location);
         }
     }
 }

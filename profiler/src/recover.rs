@@ -27,7 +27,7 @@ pub use self::tower::{Recover, RecoverFuture, RecoverLayer};
 ///
 /// The first call in a process puts a panic hook in front of the present one. It
 /// notes where a panic inside such a future comes from, and passes every other
-/// panic on. With `RUST_BACKTRACE` set, reports have a backtrace.
+/// panic on. With `RUST_BACKTRACE` set, reports that are told have a backtrace.
 ///
 /// # Cancel safety
 /// That of `future`.
@@ -124,7 +124,7 @@ fn caught<R>(f: impl FnOnce() -> R) -> Result<R, PanicReport> {
     let result = catch_unwind(AssertUnwindSafe(f));
     let mut seen = watch.end();
     let result = result.map_err(|payload: Box<dyn Any + Send>| {
-        let mut report = PanicReport::new(&mut seen, payload);
+        let report = PanicReport::new(&mut seen, payload);
         report.tell();
         report
     });

@@ -3,7 +3,9 @@
 //! The reporter is the process's, so the tests of this file share one and look
 //! for their own reports in it.
 
+use std::backtrace::BacktraceStatus;
 use std::panic::{catch_unwind, resume_unwind};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
@@ -93,6 +95,51 @@ async fn repeats_from_one_place_are_told_once() {
         assert!(caught.map(|(): ()| ()).is_err());
     }
     assert_eq!(told_with("once in a while").len(), 1);
+}
+
+/// In a process of its own, whose environment asks for backtraces: to take one, a thread
+/// waits for all others that do, so a storm of panics must not take thousands.
+#[test]
+fn only_a_panic_that_is_told_takes_a_backtrace() {
+    const NAME: &str = "only_a_panic_that_is_told_takes_a_backtrace";
+    if std::env::var_os("GMP_TEST_CHILD").is_none() {
+        let mut child = Command::new(std::env::current_exe().expect("this test's file"));
+        child.args([NAME, "--exact", "--nocapture"]);
+        child.env("GMP_TEST_CHILD", "1").env("RUST_BACKTRACE", "1");
+        child.env_remove("RUST_LIB_BACKTRACE");
+        let output = child.output().expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        return;
+    }
+    let rt = gmp::runtime::Builder::new().build().expect("a runtime");
+    let caught = |from: u32| {
+        let panics = async move {
+            match from {
+                1 => panic!("one place"),
+                _ => panic!("another"),
+            }
+        };
+        let report = rt.block_on(catch_panic(panics)).map(|(): ()| ());
+        let report = report.expect_err("a panic");
+        assert!(report.location().is_some());
+        report.backtrace().status() == BacktraceStatus::Captured
+    };
+    assert_eq!(
+        [1, 1, 1, 2, 2].map(caught),
+        [true, false, false, true, false]
+    );
+    // One that somebody takes is not told: the next one is.
+    let taken = rt.block_on(catch_panic(async {
+        let throw = || panic!("a third");
+        let mut taken = Vec::new();
+        for _ in 0..3 {
+            assert!(catch_unwind(throw).is_err());
+            let report = take_report().expect("of this task");
+            taken.push(report.backtrace().status() == BacktraceStatus::Captured);
+        }
+        taken
+    }));
+    assert_eq!(taken.expect("no panic is left"), [true; 3]);
 }
 
 #[gmp::test]

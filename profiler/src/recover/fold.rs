@@ -1,10 +1,11 @@
 //! The same panic over and over: told once in a while, with a count.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Time for which a place that was told is quiet.
-pub(super) const QUIET: Duration = Duration::from_secs(10);
+const QUIET: Duration = Duration::from_secs(10);
 /// Places that are remembered; more of them at once are all told.
 const PLACES: usize = 1024;
 
@@ -19,8 +20,30 @@ pub(super) enum Source {
     Says(String),
 }
 
+static FOLDS: Mutex<Option<Folds>> = Mutex::new(None);
+
+fn folds() -> MutexGuard<'static, Option<Folds>> {
+    // No code of the user's runs under this lock.
+    FOLDS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Some: a panic of that source is to be told now, with the number of those before it
+/// that were not.
+pub(super) fn admit(source: Source) -> Option<u64> {
+    folds()
+        .get_or_insert_default()
+        .admit(source, Instant::now())
+}
+
+/// The panic that was to be told will not be: the next one is.
+pub(super) fn take_back(source: &Source) {
+    if let Some(folds) = &mut *folds() {
+        folds.places.remove(source);
+    }
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Folds {
+struct Folds {
     places: HashMap<Source, Fold>,
 }
 
@@ -33,7 +56,7 @@ struct Fold {
 impl Folds {
     /// Some: to be told now, with the number of those from the same place that
     /// were not.
-    pub(super) fn admit(&mut self, place: Source, now: Instant) -> Option<u64> {
+    fn admit(&mut self, place: Source, now: Instant) -> Option<u64> {
         if let Some(fold) = self.places.get_mut(&place) {
             if now.saturating_duration_since(fold.told) < QUIET {
                 fold.since += 1;

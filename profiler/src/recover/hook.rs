@@ -7,6 +7,8 @@ use std::sync::Once;
 
 use gmp_executor::leaf;
 
+use super::fold::{self, Source};
+
 /// What the hook noted of a panic.
 #[derive(Debug)]
 pub(super) struct Seen {
@@ -16,6 +18,9 @@ pub(super) struct Seen {
     pub(super) column: u32,
     /// Those under which it happened: a scope of labels ends on its way.
     pub(super) labels: u16,
+    /// Some: it is to be told, and so many of its place were not. None of a panic that
+    /// nobody watches.
+    pub(super) admitted: Option<u64>,
     /// Empty unless the environment asks for it; symbols are looked up when it is
     /// written, not here.
     pub(super) backtrace: Backtrace,
@@ -63,14 +68,22 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
     let watched = WATCHED.try_with(|watched| {
         let mut watched = watched.try_borrow_mut().ok()?;
         let watch = watched.last_mut().filter(|watch| watch.task == task)?;
-        watch.seen.push(Seen::of(info)?);
+        let mut seen = Seen::of(info)?;
+        seen.admitted = fold::admit(seen.source());
+        // All threads take turns to take one, so that thousands a second would hold
+        // up the others.
+        if seen.admitted.is_some() {
+            seen.backtrace = Backtrace::capture();
+        }
+        watch.seen.push(seen);
         Some(())
     });
     let is_watched = matches!(watched, Ok(Some(())));
     if !is_watched && let Some(task) = task {
         // What it takes the place of is dropped, which is no code of the user's.
         let _ended = LAST.try_with(|last| {
-            let seen = Seen::of(info)?;
+            let mut seen = Seen::of(info)?;
+            seen.backtrace = Backtrace::capture();
             last.try_borrow_mut().ok()?.replace((task, seen));
             Some(())
         });
@@ -87,8 +100,13 @@ impl Seen {
             line: at.line(),
             column: at.column(),
             labels: leaf::labels(),
-            backtrace: Backtrace::capture(),
+            admitted: None,
+            backtrace: Backtrace::disabled(),
         })
+    }
+
+    fn source(&self) -> Source {
+        Source::At((self.file.clone(), self.line, self.column))
     }
 }
 
@@ -98,7 +116,11 @@ pub(super) fn take() -> Option<Seen> {
     let task = task();
     let watched = WATCHED.with_borrow_mut(|watched| {
         let watch = watched.last_mut().filter(|watch| watch.task == task)?;
-        watch.seen.pop()
+        let seen = watch.seen.pop()?;
+        if seen.admitted.is_some() {
+            fold::take_back(&seen.source());
+        }
+        Some(seen)
     });
     watched.or_else(|| {
         let of_task = LAST.with_borrow_mut(|last| last.take_if(|last| Some(last.0) == task));

@@ -6,11 +6,10 @@ use std::fmt;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use gmp_executor::snapshot::{self, TaskInfo};
 
-use super::fold::{Folds, Place, Source};
+use super::fold::{self, Place, Source};
 use super::hook::Seen;
 use crate::{frames, text};
 
@@ -24,7 +23,8 @@ struct Inner {
     message: String,
     place: Place,
     task: Option<TaskInfo>,
-    repeated: u64,
+    /// Some: it is to be told, and so many of its source were not.
+    admitted: Option<u64>,
     backtrace: Backtrace,
     /// None: the task caught it itself. The mutex makes the report Sync.
     payload: Option<Mutex<Box<dyn Any + Send>>>,
@@ -44,7 +44,10 @@ impl PanicReport {
         let at = seen.iter().rposition(|seen| seen.message == message);
         let mut report = match at {
             Some(at) => PanicReport::of_caught(seen.remove(at)),
-            None => PanicReport::with(message, None, Backtrace::disabled()),
+            None => {
+                let admitted = fold::admit(Source::Says(message.clone()));
+                PanicReport::with(message, None, admitted, Backtrace::disabled())
+            }
         };
         report.0.payload = Some(Mutex::new(payload));
         report
@@ -52,19 +55,25 @@ impl PanicReport {
 
     pub(super) fn of_caught(seen: Seen) -> PanicReport {
         let place = (seen.file, seen.line, seen.column);
-        let mut report = PanicReport::with(seen.message, Some(place), seen.backtrace);
+        let mut report =
+            PanicReport::with(seen.message, Some(place), seen.admitted, seen.backtrace);
         if let Some(task) = &mut report.0.task {
             task.labels = seen.labels;
         }
         report
     }
 
-    fn with(message: String, place: Place, backtrace: Backtrace) -> PanicReport {
+    fn with(
+        message: String,
+        place: Place,
+        admitted: Option<u64>,
+        backtrace: Backtrace,
+    ) -> PanicReport {
         PanicReport(Box::new(Inner {
             message,
             place,
             task: snapshot::current(),
-            repeated: 0,
+            admitted,
             backtrace,
             payload: None,
         }))
@@ -90,10 +99,12 @@ impl PanicReport {
     /// Panics from the same place that were not told since the last one that
     /// was.
     pub fn repeated(&self) -> u64 {
-        self.0.repeated
+        self.0.admitted.unwrap_or(0)
     }
 
-    /// The backtrace, empty unless `RUST_BACKTRACE` asks for one.
+    /// The backtrace, empty unless `RUST_BACKTRACE` asks for one, and empty for a panic
+    /// that [`catch_panic`](super::catch_panic()) has folded into an earlier one of its
+    /// place: to take one, a thread waits for all others that do.
     pub fn backtrace(&self) -> &Backtrace {
         &self.0.backtrace
     }
@@ -105,18 +116,12 @@ impl PanicReport {
     }
 
     /// Passes it to the reporter, unless its place is quiet.
-    pub(super) fn tell(&mut self) {
-        let source = match &self.0.place {
-            Some(place) => Source::At(place.clone()),
-            None => Source::Says(self.0.message.clone()),
-        };
-        let admitted = lock(&FOLDS)
-            .get_or_insert_default()
-            .admit(source, Instant::now());
-        let Some(repeated) = admitted else { return };
-        self.0.repeated = repeated;
+    pub(super) fn tell(&self) {
+        if self.0.admitted.is_none() {
+            return;
+        }
         // The guard is gone before the user's function runs.
-        let reporter = lock(&REPORTER).clone();
+        let reporter = reporter().clone();
         match reporter {
             // A reporter that panics must not end what it reports on.
             Some(reporter) => drop(catch_unwind(AssertUnwindSafe(|| reporter(self)))),
@@ -128,21 +133,20 @@ impl PanicReport {
     }
 }
 
-static FOLDS: Mutex<Option<Folds>> = Mutex::new(None);
 static REPORTER: Mutex<Option<Reporter>> = Mutex::new(None);
 
 type Reporter = Arc<dyn Fn(&PanicReport) + Send + Sync>;
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No code of the user's runs under these locks.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn reporter() -> MutexGuard<'static, Option<Reporter>> {
+    // No code of the user's runs under this lock.
+    REPORTER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Gives reports of caught panics to `reporter` instead of stderr. It runs on the
 /// thread of the task that panicked, once for each place in ten seconds. The last
 /// one that was set counts.
 pub fn set_panic_reporter(reporter: impl Fn(&PanicReport) + Send + Sync + 'static) {
-    let before = lock(&REPORTER).replace(Arc::new(reporter));
+    let before = self::reporter().replace(Arc::new(reporter));
     // Its drop is the user's code.
     drop(before);
 }
@@ -152,11 +156,11 @@ impl std::error::Error for PanicReport {}
 impl fmt::Display for PanicReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "[PANIC RECOVER] {}", self.0.message)?;
-        if self.0.repeated > 0 {
+        if self.repeated() > 0 {
             writeln!(
                 f,
                 "repeated {} times since it was last told",
-                self.0.repeated
+                self.repeated()
             )?;
         }
         let Some(task) = &self.0.task else {
@@ -183,7 +187,7 @@ impl fmt::Debug for PanicReport {
             .field("message", &self.0.message)
             .field("place", &self.0.place)
             .field("task", &self.0.task.as_ref().map(|task| task.id))
-            .field("repeated", &self.0.repeated)
+            .field("repeated", &self.repeated())
             .finish_non_exhaustive()
     }
 }

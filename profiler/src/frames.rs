@@ -101,17 +101,25 @@ pub(crate) fn spawner(task: &TaskInfo) -> &str {
         .unwrap_or("gmp::spawn")
 }
 
-/// Go's word for what a task does, with the name of a foreign wait.
-pub(crate) fn state(task: &TaskInfo) -> Cow<'static, str> {
+/// What a task does, one word for all that wait.
+pub(crate) fn status(task: &TaskInfo) -> &'static str {
     match task.status {
-        Status::Runnable => Cow::Borrowed("runnable"),
-        Status::Running => Cow::Borrowed("running"),
-        Status::Syscall => Cow::Borrowed("syscall"),
-        Status::Preempted => Cow::Borrowed("preempted"),
-        Status::Waiting => match waiting::name_of(task) {
-            Some(name) => Cow::Owned(format!("{}: {}", task.reason.as_str(), bracketed(name))),
-            None => Cow::Borrowed(task.reason.as_str()),
-        },
+        Status::Runnable => "runnable",
+        Status::Running => "running",
+        Status::Syscall => "syscall",
+        Status::Preempted => "preempted",
+        Status::Waiting => "waiting",
+    }
+}
+
+/// Go's word for what a task does, or for what it waits, with the name of a foreign wait.
+pub(crate) fn state(task: &TaskInfo) -> Cow<'static, str> {
+    if task.status != Status::Waiting {
+        return Cow::Borrowed(status(task));
+    }
+    match waiting::name_of(task) {
+        Some(name) => Cow::Owned(format!("{}: {}", task.reason.as_str(), bracketed(name))),
+        None => Cow::Borrowed(task.reason.as_str()),
     }
 }
 

@@ -174,7 +174,7 @@ pub(crate) fn text(groups: &[Group]) -> String {
         }
         let _ = write!(text, "\n# labels: {{\"state\":{}", quoted(&group.state()));
         for (key, value) in group.labels().iter() {
-            let key = labels::beside_state(key);
+            let key = labels::beside(&["state"], key);
             let _ = write!(text, ", {}:{}", quoted(&key), quoted(value));
         }
         text.push_str("}\n");

@@ -130,11 +130,11 @@ fn word(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     }
 }
 
-/// The key of a label where our own `state` stands beside it: with a prefix, if it were
-/// taken for that one, or for one that has the prefix.
-pub(crate) fn beside_state(key: &str) -> Cow<'_, str> {
+/// The key of a label where `own` keys of ours stand beside it: with a prefix, if it were
+/// taken for one of those, or for one that has the prefix.
+pub(crate) fn beside<'a>(own: &[&str], key: &'a str) -> Cow<'a, str> {
     const PREFIX: &str = "label.";
-    if key.trim_start_matches(PREFIX) == "state" {
+    if own.contains(&key.trim_start_matches(PREFIX)) {
         Cow::Owned(format!("{PREFIX}{key}"))
     } else {
         Cow::Borrowed(key)

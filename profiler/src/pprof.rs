@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use gmp_executor::snapshot::Status;
+
 use crate::groups::Group;
-use crate::labels;
 use crate::profile::Taken;
 use crate::symbols::Resolver;
+use crate::{frames, labels};
 
 /// A message as it grows: fields in protobuf's wire form.
 #[derive(Default)]
@@ -107,13 +109,18 @@ pub(crate) fn encode(groups: &[Group], taken: &Taken, count: &str) -> Vec<u8> {
                 locations.of((function, frame.line))
             })
             .collect();
-        let state = [("state".to_owned(), group.state().into_owned())];
+        let state = ("state".to_owned(), frames::status(&group.task).to_owned());
+        let waits = group.task.status == Status::Waiting;
+        let reason = waits.then(|| ("reason".to_owned(), group.state().into_owned()));
         let own = group.labels();
-        let own = own
-            .iter()
-            .map(|(key, value)| (labels::beside_state(key).into_owned(), value.to_owned()));
-        let labels: Vec<_> = state
-            .into_iter()
+        let own = own.iter().map(|(key, value)| {
+            (
+                labels::beside(&["state", "reason"], key).into_owned(),
+                value.to_owned(),
+            )
+        });
+        let labels: Vec<_> = std::iter::once(state)
+            .chain(reason)
             .chain(own)
             .map(|(key, value)| (strings.of(key), strings.of(value)))
             .collect();
@@ -158,16 +165,15 @@ pub(crate) fn encode(groups: &[Group], taken: &Taken, count: &str) -> Vec<u8> {
         });
     }
     profile.number(9, taken.unix_nanos());
-    profile.number(
-        10,
-        u64::try_from(taken.shot.wall.as_nanos()).unwrap_or(u64::MAX),
-    );
     let (kind, unit) = (strings.of(count.to_owned()), strings.of("count".to_owned()));
     profile.message(11, |period_type| {
         period_type.number(1, kind);
         period_type.number(2, unit);
     });
     profile.number(12, 1);
+    // Not the duration, by which a reader would divide the waits.
+    let shot = strings.of(taken.line());
+    profile.packed(13, &[shot]);
     profile.number(14, kind);
     // String 0 is the empty one.
     profile.bytes(6, b"");

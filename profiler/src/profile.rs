@@ -28,6 +28,11 @@ impl Taken {
         }
     }
 
+    /// How it was taken, in a line.
+    pub(crate) fn line(&self) -> String {
+        format!("gmp snapshot {} procs={}", self.shot, self.procs)
+    }
+
     pub(crate) fn unix_nanos(&self) -> u64 {
         let since = self.at.duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
@@ -122,11 +127,7 @@ impl Profile {
     /// # });
     /// ```
     pub fn head(&self) -> String {
-        let mut text = format!(
-            "# gmp snapshot {} procs={}\n",
-            self.shot(),
-            self.taken.procs
-        );
+        let mut text = format!("# {}\n", self.taken.line());
         for straggler in &self.shot().stragglers {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "# straggler: {straggler}");
@@ -168,8 +169,10 @@ impl Profile {
 
     /// A profile for `go tool pprof` and whatever else reads its format, not
     /// compressed. Sample types: `goroutine` (count), `wait` (nanoseconds) and
-    /// `space` (bytes); each sample has a label `state`, and those of its tasks,
-    /// one whose key is `state` as `label.state`.
+    /// `space` (bytes). Each sample has a label `state`, such as `waiting`, one that tells
+    /// the `reason` of a wait, such as `chan receive`, and those of its tasks; one of
+    /// theirs that has such a key is called `label.state` or `label.reason`. How the
+    /// snapshot went is the profile's comment.
     pub fn to_pprof(&self) -> Vec<u8> {
         pprof::encode(&groups::groups(&self.tasks), &self.taken, "goroutine")
     }

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use gmp::runtime::{Builder, Runtime};
-use gmp_profiler::{Profile, Status, leak};
+use gmp_profiler::{Profile, Status, labels, leak};
 
 #[path = "support/dumps.rs"]
 mod dumps;
@@ -188,6 +188,39 @@ fn a_profile_names_every_task_by_valid_numbers() {
         total += count;
     }
     assert_eq!(total, 8);
+}
+
+#[test]
+fn a_profile_tells_states_and_reasons() {
+    let rt = Builder::new().procs(1).build().expect("a runtime");
+    let own = labels::scope([("reason", "mine")], std::future::pending::<()>());
+    let tasks = [
+        rt.spawn(own),
+        rt.spawn(gmp::time::sleep(Duration::from_secs(3600))),
+        rt.spawn(gmp_profiler::waiting("redis", std::future::pending())),
+    ];
+    let mut profile = Profile::of(rt.handle());
+    while !profile.iter().all(|task| task.status == Status::Waiting) {
+        std::thread::yield_now();
+        profile = Profile::of(rt.handle());
+    }
+    let read = pprof::read(&profile.to_pprof());
+    let comment = read.comments.first().map(String::as_str);
+    assert_eq!(comment, profile.head().trim_end().strip_prefix("# "));
+    let mut told: Vec<_> = read
+        .samples
+        .into_iter()
+        .map(|sample| sample.labels)
+        .collect();
+    told.sort();
+    let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let waiting = |reason| [label("state", "waiting"), label("reason", reason)];
+    let mut own = waiting("waiting").to_vec();
+    own.push(label("label.reason", "mine"));
+    let others = ["sleep", "waiting: redis"].map(|reason| waiting(reason).to_vec());
+    let [sleep, redis] = others;
+    assert_eq!(told, [sleep, own, redis]);
+    tasks.iter().for_each(gmp::task::JoinHandle::abort);
 }
 
 /// Where Go is installed, its own tool must add the tasks up.

@@ -9,6 +9,7 @@ pub(crate) struct Profile {
     /// The sample type that a reader shows first.
     pub(crate) default: String,
     pub(crate) samples: Vec<Sample>,
+    pub(crate) comments: Vec<String>,
 }
 
 /// Equal tasks.
@@ -18,6 +19,8 @@ pub(crate) struct Sample {
     pub(crate) frames: Vec<Frame>,
     /// One for each type.
     pub(crate) values: Vec<u64>,
+    /// Keys and values.
+    pub(crate) labels: Vec<(String, String)>,
 }
 
 /// One line of a stack.
@@ -63,18 +66,32 @@ pub(crate) fn read(bytes: &[u8]) -> Profile {
         let sample = fields(sample);
         let packed = |field| varints(messages(&sample, field).next().expect("numbers"));
         let frames = packed(1).into_iter().map(|at| locations[&at].clone());
+        let labels = messages(&sample, 3).map(fields);
         Sample {
             frames: frames.collect(),
             values: packed(2),
+            labels: labels
+                .map(|label| (text(number(&label, 1)), text(number(&label, 2))))
+                .collect(),
         }
     });
-    Profile {
+    let profile = Profile {
         types: messages(&profile, 1)
             .map(|kind| text(number(&fields(kind), 1)))
             .collect(),
         default: text(number(&profile, 14)),
         samples: samples.collect(),
+        comments: messages(&profile, 13).flat_map(varints).map(text).collect(),
+    };
+    let [comment] = &profile.comments[..] else {
+        panic!("one comment: {:?}", profile.comments);
+    };
+    assert!(comment.starts_with("gmp snapshot mode="), "{comment}");
+    for sample in &profile.samples {
+        let (key, _) = sample.labels.first().expect("a label");
+        assert_eq!(key, "state", "{sample:?}");
     }
+    profile
 }
 
 /// The fields of a protobuf message: a number or bytes each.

@@ -44,11 +44,13 @@ impl LeakCheck for Options {
 }
 
 /// The body of a `#[gmp::main]`.
+#[track_caller]
 pub fn run_main<F: Future>(builder: Builder, future: F) -> F::Output {
     run_main_with(builder, SigQuit::Exit, future)
 }
 
 /// The body of a `#[gmp::main]` that says what `SIGQUIT` does.
+#[track_caller]
 pub fn run_main_with<F: Future>(builder: Builder, sigquit: SigQuit, future: F) -> F::Output {
     note_panics();
     let built = on_sigquit(sigquit).and_then(|()| builder.build());
@@ -73,6 +75,7 @@ pub fn run_main_with<F: Future>(builder: Builder, sigquit: SigQuit, future: F) -
 /// # Panics
 /// With the test's own panic, if the runtime cannot start, or if tasks are left
 /// and the test asked for the check.
+#[track_caller]
 pub fn run_test<F>(builder: Builder, options: TestOptions, future: F) -> F::Output
 where
     F: Future<Output: Termination>,

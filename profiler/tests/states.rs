@@ -74,3 +74,16 @@ async fn each_state_has_gos_word_and_its_line() {
         );
     }
 }
+
+/// Of `#[gmp::main]` as well, which calls the same: the program's own line, and none of
+/// the runtime's.
+#[gmp::test] // here: the first task
+async fn the_first_task_is_created_where_the_program_says() {
+    let tasks = gmp_profiler::tasks();
+    let first = tasks.iter().find(|task| task.root).expect("this one");
+    let mut lines = include_str!("states.rs").lines();
+    let line = lines.position(|line| line.ends_with("// here: the first task"));
+    let line = line.expect("the mark") as u32 + 1;
+    assert!(first.spawned_at.file().ends_with("states.rs"), "{first:?}");
+    assert_eq!(first.spawned_at.line(), line, "{first:?}");
+}

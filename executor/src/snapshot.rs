@@ -440,6 +440,11 @@ fn polls(sched: &Sched, own: Option<u32>, now_ms: u32) -> Vec<Poll> {
             let task = TaskInfo::of(header, RUNNING, now_ms)?;
             (task.id == id).then_some(task)
         };
+        let (tick, age) = (mp.polltick.look(), mp.polltick.age(now));
+        if id != 0 && age.is_zero() {
+            // sysmon goes by Ps, and this poll may have lost its own before it was seen.
+            mp.polltick.note(tick, now);
+        }
         (id != 0).then(|| Poll {
             // SAFETY: by contract; the lock is held here.
             task: unsafe { mp.look_at_poll(see) }.flatten(),
@@ -447,8 +452,8 @@ fn polls(sched: &Sched, own: Option<u32>, now_ms: u32) -> Vec<Poll> {
             id,
             spawned_at,
             section: mp.section(),
-            age: mp.polltick.age(now),
-            tick: mp.polltick.look(),
+            age,
+            tick,
             met: false,
         })
     });

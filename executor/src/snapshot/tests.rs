@@ -187,11 +187,17 @@ fn stragglers_are_named_and_break_no_cut() {
             break;
         }
     }
+    let named = Instant::now();
     rings_keep_their_token(&rt, 100, 2);
-    let (tasks, _) = look(rt.handle(), Hooks::On);
-    assert_eq!(by_id(&tasks)[&id].status, Status::Running);
+    let since = named.elapsed();
+    let (tasks, shot) = look(rt.handle(), Hooks::On);
     on.store(false, Ordering::Relaxed);
     rt.block_on(hog).expect("no panic");
+    assert_eq!(by_id(&tasks)[&id].status, Status::Running);
+    let mut stragglers = shot.stragglers.iter();
+    let hogs = stragglers.find(|straggler| straggler.id == id);
+    let polled = hogs.expect("it went on").polled_for;
+    assert!(polled >= since, "{polled:?}, and seen {since:?} before");
 }
 
 /// A task that has never waited is on no list, and still all is told of it: that it

@@ -70,15 +70,30 @@ pub(crate) fn place(task: &TaskInfo) -> &'static Location<'static> {
     task.location.unwrap_or(task.spawned_at)
 }
 
-/// The name of the task's outermost function: its own name or its future's type.
+/// The name of the task's outermost function: its own name or its future's type. Never
+/// empty, and nothing that readers take for another line of a dump.
 pub(crate) fn function(task: &TaskInfo) -> Cow<'_, str> {
-    let name = task.name.as_deref();
-    name.map_or(Cow::Borrowed(task.type_name), in_a_line)
+    let name = task.name.as_deref().filter(|name| !name.trim().is_empty());
+    let name = name.map_or(Cow::Borrowed(task.type_name), in_a_line);
+    if name.starts_with("goroutine ") || name.starts_with("created by ") {
+        Cow::Owned(format!("\"{name}\""))
+    } else {
+        name
+    }
 }
 
 /// A name of the program's choice without line ends and other control characters:
-/// readers take forms apart by lines, and XML has no place for most of them.
+/// readers take forms apart by lines, and XML has no place for most of them. Some read no
+/// line beyond 64 KiB, so one that is very long is cut.
 fn in_a_line(name: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 1024;
+    let Some(end) = name.char_indices().nth(LONGEST).map(|(at, _)| at) else {
+        return plain_line(name);
+    };
+    Cow::Owned(plain_line(&name[..end]).into_owned() + "...")
+}
+
+fn plain_line(name: &str) -> Cow<'_, str> {
     if !name.contains(char::is_control) {
         return Cow::Borrowed(name);
     }

@@ -104,6 +104,44 @@ fn no_name_makes_a_line_of_its_own() {
     assert_eq!(found.leaks().len(), 1);
 }
 
+/// Goleak's parser takes a function without a name for an error, one that begins as
+/// another line does for that line, and reads no line of 64 KiB.
+#[test]
+fn no_name_is_taken_for_another_line() {
+    let rt = Builder::new().procs(1).build().expect("a runtime");
+    let long = "x".repeat(100_000);
+    let names = [
+        "",
+        " ",
+        "goroutine 9 [running]:",
+        "created by nobody",
+        &long,
+    ];
+    let tasks = names.map(|name| {
+        let named = gmp::task::Builder::new().name(name);
+        named.spawn_on(std::future::pending::<()>(), rt.handle())
+    });
+    let profile = Profile::of(rt.handle());
+    let cut = "x".repeat(1024) + "...";
+    let pending = "core::future::pending::Pending<()>";
+    let told = [
+        pending,
+        pending,
+        "\"goroutine 9 [running]:\"",
+        "\"created by nobody\"",
+        &cut,
+    ];
+    let blocks = dumps::read(&profile.to_text(2));
+    assert_eq!(blocks.len(), told.len());
+    for (block, told) in blocks.iter().zip(told) {
+        assert_eq!(block.functions, [told]);
+    }
+    // A list, for which nothing has to be cut, has them whole.
+    let whole = |task: &gmp_profiler::TaskInfo| task.name.clone().unwrap_or_default();
+    assert_eq!(profile.iter().map(whole).collect::<Vec<_>>(), names);
+    tasks.iter().for_each(gmp::task::JoinHandle::abort);
+}
+
 #[test]
 fn groups_have_gos_form_and_add_up() {
     let (_rt, tasks) = zoo();

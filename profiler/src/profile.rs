@@ -136,6 +136,14 @@ impl Profile {
     }
 
     /// Keeps the tasks for which `keep` is true.
+    ///
+    /// ```
+    /// # gmp_executor::Handle::current().block_on(async {
+    /// let mut tasks = gmp_profiler::tasks();
+    /// tasks.retain(|task| task.waiting_ms >= 60_000);
+    /// assert!(tasks.to_text(2).is_empty(), "nobody has waited for a minute");
+    /// # });
+    /// ```
     pub fn retain(&mut self, keep: impl FnMut(&TaskInfo) -> bool) {
         self.tasks.retain(keep);
     }
@@ -173,12 +181,29 @@ impl Profile {
     /// the `reason` of a wait, such as `chan receive`, and those of its tasks; one of
     /// theirs that has such a key is called `label.state` or `label.reason`. How the
     /// snapshot went is the profile's comment.
+    ///
+    /// ```no_run
+    /// # gmp_executor::Handle::current().block_on(async {
+    /// std::fs::write("tasks.pb", gmp_profiler::tasks().to_pprof())?;
+    /// // go tool pprof -tagfocus=state=waiting -sample_index=wait -top tasks.pb
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap();
+    /// ```
     pub fn to_pprof(&self) -> Vec<u8> {
         pprof::encode(&groups::groups(&self.tasks), &self.taken, "goroutine")
     }
 
     /// Folded stacks, a line for each group: creator, function or park stack, and
     /// wait, the outermost first, and a count.
+    ///
+    /// ```
+    /// # gmp_executor::Handle::current().block_on(async {
+    /// let waiting = gmp_executor::spawn(std::future::pending::<()>());
+    /// let folded = gmp_profiler::tasks().to_folded();
+    /// assert!(folded.lines().all(|line| line.starts_with("created by ")));
+    /// waiting.abort();
+    /// # });
+    /// ```
     pub fn to_folded(&self) -> String {
         folded::text(&groups::groups(&self.tasks))
     }
@@ -194,6 +219,13 @@ impl Profile {
 
     /// One JSON document: `"schema":1`, the time, and an object for each task; its
     /// `stack` is empty if none was noted ([`park_stacks`](crate::park_stacks())).
+    ///
+    /// ```
+    /// # gmp_executor::Handle::current().block_on(async {
+    /// let json = gmp_profiler::tasks().to_json();
+    /// assert!(json.starts_with("{\"schema\":1,"));
+    /// # });
+    /// ```
     pub fn to_json(&self) -> String {
         json::text(&self.tasks, &self.taken)
     }

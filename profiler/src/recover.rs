@@ -50,7 +50,8 @@ pub fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
 }
 
 /// Puts the panic hook in front of the present one that [`take_report`] lives by, once in
-/// a process; `#[gmp::main]` does. Every panic goes on to the hook behind it.
+/// a process; `#[gmp::main]` does. Every panic goes on to the hook behind it. On a thread
+/// that panics itself it does nothing: the next call does it.
 pub fn note_panics() {
     hook::install();
 }

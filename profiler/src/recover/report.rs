@@ -144,7 +144,24 @@ fn reporter() -> MutexGuard<'static, Option<Reporter>> {
 
 /// Gives reports of caught panics to `reporter` instead of stderr. It runs on the
 /// thread of the task that panicked, once for each place in ten seconds. The last
-/// one that was set counts.
+/// one that was set counts. A panic of its own is caught and told to nobody.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// static TOLD: AtomicU64 = AtomicU64::new(0);
+/// gmp_profiler::set_panic_reporter(|report| {
+///     assert_eq!(report.message(), "no such user");
+///     TOLD.fetch_add(1, Ordering::Relaxed);
+/// });
+/// gmp_executor::Handle::current().block_on(async {
+///     for _ in 0..3 {
+///         let caught = gmp_profiler::catch_panic(async { panic!("no such user") }).await;
+///         assert!(caught.map(|(): ()| ()).is_err());
+///     }
+/// });
+/// assert_eq!(TOLD.load(Ordering::Relaxed), 1, "twice more from the same place");
+/// ```
 pub fn set_panic_reporter(reporter: impl Fn(&PanicReport) + Send + Sync + 'static) {
     let before = self::reporter().replace(Arc::new(reporter));
     // Its drop is the user's code.

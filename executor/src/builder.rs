@@ -365,7 +365,13 @@ struct Debug {
 
 impl Debug {
     fn from_env() -> io::Result<Debug> {
-        Debug::parse(&std::env::var("GMP_DEBUG").unwrap_or_default())
+        let mut debug = Debug::parse(&std::env::var("GMP_DEBUG").unwrap_or_default())?;
+        // A variable of its own, too, for whoever has something else in the other.
+        let own = std::env::var("GMP_DEADLOCK").ok();
+        if let Some(wanted) = own.as_deref().and_then(OnDeadlock::parse) {
+            debug.on_deadlock = wanted;
+        }
+        Ok(debug)
     }
 
     fn parse(text: &str) -> io::Result<Debug> {

@@ -23,7 +23,8 @@ use self::silence::Silence;
 
 pub use self::silence::bystander;
 
-/// What a proven deadlock leads to: `GMP_DEBUG=deadlock=off|warn|fatal`.
+/// What a proven deadlock leads to: `GMP_DEBUG=deadlock=off|warn|fatal`, or
+/// `GMP_DEADLOCK=off|warn|fatal`, which goes before it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum OnDeadlock {
     /// Nothing.

@@ -47,9 +47,10 @@ pub(crate) fn poll_once(m: &M, gp: ReadyG, inherit: bool) -> Option<ReadyG> {
     let header = unsafe { task.as_ref() };
     // The link before the state: a running task always has an M.
     m.curg.set(task.as_ptr());
-    probe::begin_poll(m, header, (&raw const task).cast());
+    let word = sched.word();
+    probe::begin_poll(m, header, word, (&raw const task).cast());
     let cancel = match header.state.begin_poll() {
-        BeginPoll::Poll => sched.is_closing() && ends_with_it(sched, header),
+        BeginPoll::Poll => word.is_closing() && ends_with_it(sched, header),
         BeginPoll::Cancel => true,
         BeginPoll::Deferred => {
             m.curg.set(std::ptr::null());
@@ -191,7 +192,7 @@ fn end_wait(sched: &Sched, m: &M, task: NonNull<Header>, header: &Header) -> End
 
 /// The end of a poll whose task runs again.
 fn end_yield(m: &M, task: NonNull<Header>, header: &Header, how: YieldAs) -> EndPoll {
-    probe::before_change(header);
+    probe::before_requeue(m, header);
     if how == YieldAs::Preempt {
         header.park.set_gave_way(true);
         // A suspender may want it, who looks at the list.
@@ -240,9 +241,7 @@ fn requeue(m: &M, gp: ReadyG) {
         lock(&m.shared.inbox).tasks.push_back(gp);
         return;
     }
-    if let Some(pp) = m.p() {
-        latency::sample(sched, &pp.sampler, &gp);
-    }
+    latency::sample_here(m, &gp);
     let announce = match (m.yield_as.get(), m.p()) {
         (YieldAs::Goyield, Some(pp)) => {
             runqput(sched, pp, gp, false);

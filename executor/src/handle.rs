@@ -11,8 +11,9 @@ use crate::enter;
 use crate::fork::Process;
 use crate::g::{Extra, join::JoinHandle};
 use crate::metrics::Metrics;
+use crate::probe;
 use crate::ready;
-use crate::sched::Sched;
+use crate::sched::{STACKS, Sched};
 use crate::stw;
 use crate::sync::{Arc, Weak, lock};
 
@@ -21,6 +22,18 @@ pub(crate) fn enlist(sched: &Arc<Sched>) {
     let mut runtimes = lock(&Process::here().runtimes);
     runtimes.retain(|sched| sched.strong_count() > 0);
     runtimes.push(Arc::downgrade(sched));
+    // Under the lock: whoever switches them on just now has done so, or finds it listed.
+    sched.set_watched(STACKS, probe::wants_stacks());
+}
+
+/// Whether leaves note their stacks, in every runtime. Returns whether they did.
+pub(crate) fn want_stacks(on: bool) -> bool {
+    let before = probe::want_stacks(on);
+    let runtimes = lock(&Process::here().runtimes);
+    for sched in runtimes.iter().filter_map(Weak::upgrade) {
+        sched.set_watched(STACKS, on);
+    }
+    before
 }
 
 /// A reference to a runtime. Cheap to clone; it does not keep the runtime's

@@ -164,11 +164,6 @@ pub(crate) fn is_direct(number: u64) -> bool {
     number & INDIRECT == 0
 }
 
-/// Whether both are the number of one lock.
-pub(crate) fn is_same(one: u64, other: u64) -> bool {
-    one | INDIRECT == other | INDIRECT
-}
-
 /// What the table keeps of a lock. One writer at a time: the owner of the lot
 /// writes under a lock of its own.
 #[derive(Debug)]

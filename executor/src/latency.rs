@@ -1,7 +1,8 @@
 //! How long tasks are runnable before they run, by samples (R-TRACE-5).
 //!
-//! One transition in 256 takes the time when it makes a task runnable; the poll that
-//! follows takes it again. Go times one in eight; but the two readings of the clock
+//! One transition in about 250 takes the time when it makes a task runnable; the poll that
+//! follows takes it again. An M, which makes most tasks runnable, counts none of them: now
+//! and then its look at the global queue asks for the time of the next. Go times one in eight; but the two readings of the clock
 //! cost as much as two wakes do here, and a service has wakes enough. The stamp lies
 //! in the park record, whose own time means nothing while the task is runnable. A
 //! snapshot may need that time after the wake: while one is open nothing is
@@ -14,6 +15,8 @@ use crate::g::{Header, ReadyG};
 use crate::m::M;
 use crate::p::Counter;
 use crate::probe;
+use crate::proc::FAIRNESS;
+use crate::ready::Manner;
 use crate::sched::Sched;
 use crate::sync::{AtomicU32, Ordering};
 
@@ -26,8 +29,10 @@ const OCTAVES: u32 = 32;
 const PARTS: u32 = 4;
 const BUCKETS: usize = (OCTAVES * PARTS + 1) as usize;
 
-/// Between two samples.
+/// Between two samples of a [`Sampler`].
 const EVERY: u32 = 256;
+/// Looks at the global queue between two samples of an M: 244 ticks.
+const LOOKS: u32 = 4;
 
 /// A time, to be taken from another one.
 fn stamp(nanos: u64) -> u32 {
@@ -39,7 +44,8 @@ fn since(stamped: u32, now: u64) -> u64 {
     u64::from(stamp(now).wrapping_sub(stamped)) << TICK
 }
 
-/// Chooses one transition in [`EVERY`]. One writer at a time, or a few lost counts.
+/// Chooses one transition in [`EVERY`] of those by events and from outside. One writer at a
+/// time, or a few lost counts.
 #[derive(Debug)]
 pub(crate) struct Sampler(AtomicU32);
 
@@ -78,6 +84,32 @@ pub(crate) fn sample(sched: &Sched, sampler: &Sampler, gp: &ReadyG) {
 #[cold]
 fn take_time(sched: &Sched, sampler: &Sampler, gp: &ReadyG) {
     sampler.restart();
+    stamp_now(sched, gp);
+}
+
+/// `m` looks at the global queue, at this tick of its P or because a chain of tasks has used
+/// up its slice: the time of the next transition is wanted, or not yet.
+pub(crate) fn ask(m: &M, tick: u32, breaks_chain: bool) {
+    if probe::ON && (breaks_chain || tick / FAIRNESS % LOOKS == LOOKS - 1) {
+        Manner::set_timed(&m.manner, true);
+    }
+}
+
+/// A task becomes runnable and is in the hands of `m`.
+#[inline]
+pub(crate) fn sample_here(m: &M, gp: &ReadyG) {
+    if m.manner.get().is_timed() {
+        time_here(m, gp);
+    }
+}
+
+#[cold]
+fn time_here(m: &M, gp: &ReadyG) {
+    Manner::set_timed(&m.manner, false);
+    stamp_now(&m.sched, gp);
+}
+
+fn stamp_now(sched: &Sched, gp: &ReadyG) {
     if probe::is_quiet() {
         gp.header().park.stamp(stamp(sched.real_nanotime()));
     }

@@ -21,6 +21,7 @@ use crate::held;
 use crate::m::{self, M, YieldAs};
 use crate::preempt;
 use crate::probe::{self, Extras, Leaf, Select, WaitReason};
+use crate::ready::Manner;
 use crate::sched::Sched;
 use crate::stacks;
 use crate::sync::Arc;
@@ -82,10 +83,16 @@ pub(crate) fn park_joining(
     park_on(Extras::polled(reason), location, |m| id_in(m, task));
 }
 
-/// Takes back what [`park_joining`] noted.
+/// Takes back what [`park_joining`] noted, if that is still what is told.
 pub(crate) fn unpark_joining(reason: WaitReason, task: &Header) {
-    let target = m::with_current(|m| m.map_or(0, |m| id_in(m, task)));
-    unpark(reason, target);
+    m::with_current(|m| {
+        if let Some(m) = m {
+            let leaf = m.leaf.get();
+            if leaf.extras.reason() == reason && leaf.target == id_in(m, task) {
+                m.leaf.set(Leaf::NONE);
+            }
+        }
+    });
 }
 
 /// The id of a task for the records of `m`'s tasks; 0: it is one of another runtime,
@@ -99,21 +106,9 @@ fn id_in(m: &M, task: &Header) -> u64 {
     }
 }
 
-/// Takes back what a leaf noted that is dropped before the poll ends: the running
-/// task does not wait for this reason and target, whatever else it waits for.
-pub fn unpark(reason: WaitReason, target: u64) {
-    m::with_current(|m| {
-        if let Some(m) = m {
-            let leaf = m.leaf.get();
-            if leaf.extras.reason() == reason && held::is_same(leaf.target, target) {
-                m.leaf.set(Leaf::NONE);
-            }
-        }
-    });
-}
-
-/// As [`unpark`], for a leaf that has told this place, which tells it from others: the
-/// drop of one that was still pending calls this.
+/// Takes back what a leaf told that is dropped before the poll ends: the running task does
+/// not wait at this place, which tells the leaf from others, whatever else it waits for.
+/// The drop of one that was still pending calls this.
 #[inline]
 pub fn unpark_at(location: &'static Location<'static>) {
     m::with_current(|m| {
@@ -161,7 +156,7 @@ fn park_on(told: Extras, location: &'static Location<'static>, target: impl FnOn
         if let Some(m) = m {
             m.progress.leaf_waits();
             if probe::RECORDS {
-                let stack = if probe::wants_stacks() {
+                let stack = if probe::wants_stacks_of(m) {
                     stacks::at_leaf(m, told.reason())
                 } else {
                     0
@@ -244,7 +239,7 @@ pub fn goyield(cx: &mut Context<'_>) {
 /// have left for it, and need not run after each.
 pub fn waking_last<R>(f: impl FnOnce() -> R) -> R {
     fn set(last: bool) -> bool {
-        m::with_current(|m| m.is_some_and(|m| m.wakes_last.replace(last)))
+        m::with_current(|m| m.is_some_and(|m| Manner::set_last(&m.manner, last)))
     }
     struct Restore(bool);
     impl Drop for Restore {

@@ -29,6 +29,7 @@ use crate::park::Note;
 use crate::polltick::PollTick;
 use crate::probe::{self, Leaf, Select};
 use crate::rand::Rand;
+use crate::ready::Manner;
 use crate::sched::{EXITING, Sched, SchedGuard};
 use crate::steal::StealOrder;
 use crate::sync::{
@@ -127,8 +128,8 @@ pub(crate) struct M {
     pub(crate) rand: Rand,
     pub(crate) curg: CurG,
     pub(crate) yield_as: Cell<YieldAs>,
-    /// Whether the running task's wakes go to the tail (leaf.rs, `waking_last`).
-    pub(crate) wakes_last: Cell<bool>,
+    /// How the next wake of the running task goes.
+    pub(crate) manner: Cell<Manner>,
     pub(crate) leaf: Cell<Leaf>,
     pub(crate) select: Cell<Select>,
     /// Whether somebody wants to be told of each poll.
@@ -244,7 +245,7 @@ impl M {
             rand,
             curg: CurG::new(),
             yield_as: Cell::new(YieldAs::No),
-            wakes_last: Cell::new(false),
+            manner: Cell::default(),
             leaf: Cell::new(Leaf::NONE),
             select: Cell::new(Select::NONE),
             hooked,

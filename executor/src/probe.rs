@@ -18,8 +18,9 @@ use crate::stacks;
 use crate::sync::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 pub(crate) use self::hooks::{
-    Buffers, ON, Taking, abandon, before_change, before_loss, before_park, begin_poll, clear,
-    close, drain, is_quiet, newborn, open, publish, want_stacks, wants_stacks,
+    Buffers, ON, Taking, abandon, before_change, before_loss, before_park, before_requeue,
+    begin_poll, clear, close, drain, is_quiet, newborn, open, publish, want_stacks, wants_stacks,
+    wants_stacks_of, wants_stacks_of_clones,
 };
 pub use self::record::{Status, TaskInfo};
 pub(crate) use self::select::Select;
@@ -161,7 +162,7 @@ const STAMPED: u32 = 1 << 31;
 impl ParkRecord {
     pub(crate) fn new(parent: u64) -> ParkRecord {
         ParkRecord {
-            prof: newborn(),
+            prof: Prof::new(),
             target_low: AtomicU32::new(0),
             target_high: AtomicU16::new(0),
             parent_low: parent as u32,

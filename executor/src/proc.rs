@@ -9,6 +9,7 @@ use crate::aside;
 use crate::execute::execute;
 use crate::g::ReadyG;
 use crate::injector::batch_size;
+use crate::latency;
 use crate::m::{M, handoff_p, stop_m};
 use crate::netpoll;
 use crate::p::P;
@@ -23,7 +24,7 @@ pub(crate) use crate::m::wake_p;
 
 /// Between two looks of one P at the global queue: Go's 61, a prime, so that it
 /// does not fall into step with the program.
-const FAIRNESS: u32 = 61;
+pub(crate) const FAIRNESS: u32 = 61;
 
 /// The life of a worker M: rounds until the runtime ends or the M is not needed.
 pub(crate) fn schedule(m: &M) {
@@ -269,6 +270,7 @@ fn local_or_global(m: &M, pp: &P, first: bool) -> Option<(ReadyG, bool)> {
         breaks_chain = true;
     }
     if (tick.is_multiple_of(FAIRNESS) && (first || !sched.go117())) || breaks_chain {
+        latency::ask(m, tick, breaks_chain);
         if let Some(gp) = one_global(sched, pp, tick) {
             pp.stats.global_takes.add(1);
             return Some((gp, false));

@@ -6,6 +6,7 @@
     reason = "counts the runtime of a task that is woken from outside"
 )]
 
+use std::cell::Cell;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 
@@ -14,7 +15,7 @@ use crate::g::cell::{self, Birth};
 use crate::g::join::{self, JoinHandle};
 use crate::g::refs::Released;
 use crate::g::{Extra, Header, ReadyG, TaskRef};
-use crate::latency::sample;
+use crate::latency::{sample, sample_here};
 use crate::m::{self, M, start_m, wake_p};
 use crate::p::P;
 use crate::probe;
@@ -49,9 +50,7 @@ pub(crate) fn ready_here(m: &M, gp: ReadyG) {
     };
     let announce = m.with_p(|pp| match pp {
         Some(pp) => {
-            sample(&m.sched, &pp.sampler, &gp);
-            // Behind nobody, the head is as good as the tail, and needs no announcement.
-            let next = !m.wakes_last.get() || pp.runq.is_empty();
+            let next = m.manner.get().is_usual() || is_next(m, pp, &gp);
             runqput(&m.sched, pp, gp, next)
         }
         None => {
@@ -62,6 +61,50 @@ pub(crate) fn ready_here(m: &M, gp: ReadyG) {
     if announce {
         wake_p(&m.sched);
     }
+}
+
+/// How an M makes the next task runnable. One thing to ask, for it is mostly as usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Manner(u8);
+
+impl Manner {
+    /// The task goes to the tail (leaf.rs, `waking_last`).
+    const LAST: u8 = 1;
+    /// The time is taken (latency.rs).
+    const TIMED: u8 = 2;
+
+    #[inline]
+    pub(crate) fn is_usual(self) -> bool {
+        self.0 == 0
+    }
+
+    #[inline]
+    pub(crate) fn is_timed(self) -> bool {
+        self.0 & Manner::TIMED != 0
+    }
+
+    /// Returns what it was.
+    pub(crate) fn set_last(manner: &Cell<Manner>, last: bool) -> bool {
+        Manner::set(manner, Manner::LAST, last)
+    }
+
+    pub(crate) fn set_timed(manner: &Cell<Manner>, timed: bool) {
+        Manner::set(manner, Manner::TIMED, timed);
+    }
+
+    fn set(manner: &Cell<Manner>, bit: u8, on: bool) -> bool {
+        let before = manner.get().0;
+        manner.set(Manner(if on { before | bit } else { before & !bit }));
+        before & bit != 0
+    }
+}
+
+/// Whether the task goes to the head, where the manner is not the usual one.
+#[inline(never)]
+fn is_next(m: &M, pp: &P, gp: &ReadyG) -> bool {
+    sample_here(m, gp);
+    // Behind nobody, the head is as good as the tail, and needs no announcement.
+    m.manner.get().0 & Manner::LAST == 0 || pp.runq.is_empty()
 }
 
 /// On a thread that is no M of the task's runtime (R-SPIN-9).
@@ -244,7 +287,10 @@ where
             unsafe { task.as_ref() }.park.set_labels(labels);
         }
         fence::light_fence();
-        if late || sched.is_closing() {
+        let word = sched.word();
+        // SAFETY: as above.
+        probe::newborn(unsafe { task.as_ref() }, word);
+        if late || word.is_closing() {
             // SAFETY: nobody has seen the task yet.
             unsafe { stillborn(task) };
             if !late {
@@ -299,7 +345,9 @@ pub(crate) fn spawn_at_home<F: Future>(
     };
     let task = cell::allocate::<F, false>(future, birth);
     // SAFETY: just allocated.
-    unsafe { task.as_ref() }.park.set_labels(labels);
+    let header = unsafe { task.as_ref() };
+    header.park.set_labels(labels);
+    probe::newborn(header, sched.word());
     // SAFETY: alive: it was just allocated.
     let reference = unsafe { TaskRef::new(task) };
     // SAFETY: allocated with this output; its first handle is this one.

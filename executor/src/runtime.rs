@@ -8,7 +8,7 @@ use crate::g::TaskRef;
 use crate::g::join::{self, JoinHandle};
 use crate::handle::Handle;
 use crate::sched::{CLOSING, EXITING, OPEN, Sched};
-use crate::sync::{Arc, Ordering};
+use crate::sync::Arc;
 use crate::syscall::block_in_place;
 use crate::{aside, block_on, execute, fence, m, probe, proc, ready};
 
@@ -94,8 +94,8 @@ impl Runtime {
 
     /// Cancels every task and waits until all are dropped, but not longer than
     /// `timeout`. A task that somebody has suspended is not waited for: when only such
-    /// ones are left, the rest of the end goes on in the background. Inside one of its own tasks the end goes on in the background, and
-    /// the report is empty.
+    /// ones are left, the rest of the end goes on in the background. So does all of it
+    /// inside one of its own tasks, and the report is empty.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> ShutdownReport {
         self.ended = true;
         // Durations up to the largest are legal; one that ends beyond the clock
@@ -132,12 +132,9 @@ enum Wait {
 
 /// No more spawns; every task is on its way to its end.
 pub(crate) fn close(sched: &Arc<Sched>) {
-    // ord: spawners count, then read the phase; we write it, then count
-    let first = sched
-        .phase
-        .compare_exchange(OPEN, CLOSING, Ordering::SeqCst, Ordering::Acquire);
+    let before = sched.enter_phase(CLOSING);
     fence::heavy_fence();
-    if first.is_ok() {
+    if before == OPEN {
         abort_all(sched);
         aside::flush(sched);
     }
@@ -243,7 +240,7 @@ fn wait_for_tasks(sched: &Sched, gives_up: impl Fn() -> bool) -> bool {
 fn end_threads(sched: &Arc<Sched>) {
     let (idle, threads) = {
         let mut guard = sched.lock();
-        sched.phase.store(EXITING, Ordering::SeqCst); // ord: under the lock; stop_m reads it there
+        sched.enter_phase(EXITING); // under the lock: stop_m reads it there
         (
             std::mem::take(&mut guard.inner.midle),
             std::mem::take(&mut guard.inner.threads),

@@ -87,7 +87,30 @@ pub(crate) const OPEN: u32 = 0;
 /// No more spawns; every task is dropped instead of polled.
 pub(crate) const CLOSING: u32 = 1;
 /// Every task is gone; Ms and sysmon end.
-pub(crate) const EXITING: u32 = 2;
+pub(crate) const EXITING: u32 = 3;
+const PHASE: u32 = 3;
+/// Beside the phase: a snapshot of the runtime is open.
+pub(crate) const SNAPSHOT: u32 = 4;
+/// Beside it as well: leaves note their stacks.
+pub(crate) const STACKS: u32 = 8;
+
+/// The phase, and whether diagnostics look: one word, so that a poll or a spawn has one
+/// thing to ask.
+#[derive(Clone, Copy)]
+pub(crate) struct Word(u32);
+
+impl Word {
+    /// The runtime is open, and nobody looks.
+    #[inline]
+    pub(crate) fn is_plain(self) -> bool {
+        self.0 == 0
+    }
+
+    #[inline]
+    pub(crate) fn is_closing(self) -> bool {
+        self.0 & PHASE != OPEN
+    }
+}
 
 pub(crate) struct Sched {
     /// The process that has its threads (fork.rs).
@@ -111,7 +134,8 @@ pub(crate) struct Sched {
     pub(crate) cancelled: Counter,
     /// Tasks that a panic ended.
     pub(crate) panicked: Counter,
-    pub(crate) phase: AtomicU32,
+    /// See [`Word`].
+    word: AtomicU32,
     /// The panic that shut the runtime down by its policy: what every `block_on`
     /// panics with.
     pub(crate) fatal: OnceLock<String>,
@@ -200,7 +224,7 @@ impl Sched {
             gfree: Shelf::new(),
             cancelled: Counter::default(),
             panicked: Counter::default(),
-            phase: AtomicU32::new(OPEN),
+            word: AtomicU32::new(OPEN),
             fatal: OnceLock::new(),
             reactor,
             lastpoll: AtomicU64::new(now),
@@ -350,12 +374,32 @@ impl Sched {
         self.config.rules == Rules::Go117
     }
 
+    #[inline]
+    pub(crate) fn word(&self) -> Word {
+        Word(self.word.load(Ordering::Acquire)) // ord: sees what led to the phase
+    }
+
     pub(crate) fn phase(&self) -> u32 {
-        self.phase.load(Ordering::Acquire) // ord: sees what led to the phase
+        self.word().0 & PHASE
     }
 
     pub(crate) fn is_closing(&self) -> bool {
-        self.phase() != OPEN
+        self.word().is_closing()
+    }
+
+    /// The phase comes. Returns the one before, which is no later.
+    pub(crate) fn enter_phase(&self, phase: u32) -> u32 {
+        // ord: spawners count, then read the phase; who closes writes it, then counts
+        self.word.fetch_or(phase, Ordering::SeqCst) & PHASE
+    }
+
+    /// Diagnostics look at the runtime from now on, or no more.
+    pub(crate) fn set_watched(&self, by: u32, on: bool) {
+        if on {
+            self.word.fetch_or(by, Ordering::SeqCst); // ord: before the epoch (probe/hooks.rs)
+        } else {
+            self.word.fetch_and(!by, Ordering::Release); // ord: after what the look has read
+        }
     }
 
     /// Tasks spawned and not ended. Exact when nothing moves.

@@ -228,11 +228,11 @@ pub(crate) enum Hooks {
 }
 
 /// Closes the snapshot, even if the caller's function has panicked.
-struct Closing;
+struct Closing<'a>(&'a Sched);
 
-impl Drop for Closing {
+impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        probe::close();
+        probe::close(self.0);
         probe::clear();
     }
 }
@@ -257,7 +257,7 @@ pub(crate) fn walk(
     let begun = Instant::now();
     let now_ms = (sched.real_nanotime() / 1_000_000) as u32;
     let taking = probe::open(sched, epoch, now_ms);
-    let closing = Closing;
+    let closing = Closing(sched);
     let mut open = open(sched, hooks, taking);
     let mut sink = Sink {
         polls: std::mem::take(&mut open.polls),
@@ -295,7 +295,7 @@ pub(crate) fn walk(
         sink.give(&mut batch.borrow_mut());
         probe::drain(&mut others, &mut |part| sink.give(part));
     });
-    probe::close();
+    probe::close(sched);
     probe::drain(&mut others, &mut |part| sink.give(part));
     drop(closing);
     open.start();
@@ -347,7 +347,7 @@ fn open(sched: &Arc<Sched>, hooks: Hooks, taking: Taking) -> Open<'_> {
     // Before the epoch: a poll that ends in between is none that it cuts in two.
     let polls = polls(sched, own, taking.now_ms);
     if matches!(hooks, Hooks::On | Hooks::Stopped) {
-        probe::publish(taking.epoch);
+        probe::publish(sched, taking.epoch);
         if !polls.is_empty() {
             heavy_fence(); // partner: the light fence at the end of a poll
         }

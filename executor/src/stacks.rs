@@ -39,6 +39,7 @@ use std::ptr::{self, NonNull};
 
 use crate::fork::Process;
 use crate::g::Header;
+use crate::handle;
 use crate::m::{self, M};
 use crate::polltick::Seen;
 use crate::probe::{self, WaitReason};
@@ -50,7 +51,7 @@ static NO_POLL_STACKS: AtomicBool = AtomicBool::new(false);
 /// Switches the stacks of waiting tasks on or off, in the whole process: from now
 /// on, for tasks that begin to wait. Returns whether they were on.
 pub fn set_park_stacks(on: bool) -> bool {
-    probe::want_stacks(on)
+    handle::want_stacks(on)
 }
 
 /// Whether the stacks of waiting tasks are on.

@@ -104,7 +104,6 @@ async fn leaves_of_sync_take_back_what_they_told() {
     static ONCE: SetOnce<u32> = SetOnce::const_new();
 
     // A semaphore takes its word back by the number that it has where uses are noted.
-    gmp_executor::held::watch(true);
     let mut droppers = Droppers::default();
     let kept = (MUTEX.lock().await, LOCK.write().await);
     droppers.add("lock", async { drop(MUTEX.lock().await) });

@@ -5,7 +5,6 @@ use super::kit::World;
 use crate::aside::{enter, flush, hurry, judge, next};
 use crate::g::ReadyG;
 use crate::sched::{CLOSING, Rules};
-use crate::sync::Ordering;
 
 const A: u64 = 1;
 const B: u64 = 2;
@@ -118,7 +117,7 @@ fn the_end_of_the_runtime_lets_all_of_them_go() {
     let m = world.m();
     let (a, _) = begin(enter(&m, hog(&world, A))).expect("the first has a turn");
     assert!(enter(&m, hog(&world, B)).is_none());
-    world.sched.phase.store(CLOSING, Ordering::SeqCst); // ord: one thread
+    world.sched.enter_phase(CLOSING);
     flush(&world.sched);
     assert_eq!(world.drain_global(), [B]);
     // Nobody queues any more.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::kit::{RULES, World};
 use crate::latency::Latency;
+use crate::ready::Manner;
 
 const X: u64 = 1;
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -24,6 +25,7 @@ fn t91_a_wait_on_a_queue_is_a_sample() {
         assert_eq!(samples().samples(), 0, "one transition in 256 is timed");
 
         let waker = world.parked_g(&m, X);
+        Manner::set_timed(&m.manner, true);
         pp.sampler.hurry();
         world.sched.outside.hurry();
         waker.wake_by_ref();

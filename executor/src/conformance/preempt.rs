@@ -66,7 +66,7 @@ fn the_receiver_of_many_runs_after_them() {
                     leaf::waking_last(|| panic::resume_unwind(Box::new("caught below")))
                 });
                 assert!(caught.is_err());
-                assert!(!m::with_current(|m| m.unwrap().wakes_last.get()));
+                assert!(m::with_current(|m| m.unwrap().manner.get().is_usual()));
             } else {
                 receiver.wake_by_ref();
             }

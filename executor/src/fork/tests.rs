@@ -58,7 +58,7 @@ fn a_child_has_locks_of_its_own() {
     );
     // A snapshot is open, and wakes and waits record for it.
     let epoch = Epoch::next(None);
-    probe::publish(epoch);
+    probe::publish(rt.handle().sched(), epoch);
     let ended = forked::fork(|| {
         drop((waker.clone(), waker.take()));
         let own = Builder::new().procs(1).build().expect("a runtime");
@@ -80,6 +80,6 @@ fn a_child_has_locks_of_its_own() {
         assert_eq!(task.dropped_by.is_some(), snapshot::NAMES_DROPPERS);
     });
     drop(held);
-    probe::close();
+    probe::close(rt.handle().sched());
     ended.ended_well();
 }

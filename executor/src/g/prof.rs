@@ -104,11 +104,14 @@ enum Phase {
 }
 
 impl Prof {
-    /// The word of a task that is born now; `flags` as in `probe`.
-    #[inline]
-    pub(crate) fn born(flags: u32) -> Prof {
-        let word = Epoch::of(flags).map_or(0, Epoch::done);
-        Prof(AtomicU32::new(word))
+    /// The word of a task that no snapshot knows of.
+    pub(crate) fn new() -> Prof {
+        Prof(AtomicU32::new(0))
+    }
+
+    /// The task, of which nobody knows yet, is born in an open snapshot.
+    pub(crate) fn born_in(&self, epoch: Epoch) {
+        self.0.store(epoch.done(), Ordering::Relaxed); // ord: its queue publishes it
     }
 
     /// Before a change of the status, by anybody who may make it.
@@ -227,7 +230,7 @@ mod tests {
     #[test]
     fn a_tag_keeps_the_status_of_the_epoch() {
         let epoch = Epoch::next(None);
-        let (prof, state) = (Prof::born(0), waiting());
+        let (prof, state) = (Prof::new(), waiting());
         prof.tag(epoch, &state);
         let _enqueue = state.wake();
         prof.tag(epoch, &state);
@@ -241,7 +244,7 @@ mod tests {
     #[test]
     fn who_parks_takes_the_record_that_it_overwrites() {
         let epoch = Epoch::next(None);
-        let (prof, state) = (Prof::born(0), waiting());
+        let (prof, state) = (Prof::new(), waiting());
         prof.tag(epoch, &state);
         let _enqueue = state.wake();
         let _poll = state.begin_poll();
@@ -249,7 +252,7 @@ mod tests {
         assert_eq!(prof.before_park(epoch, &state), None);
         assert_eq!(prof.look(epoch, &state, |status| status), None);
         // One that ran at the epoch has no record to lose.
-        let prof = Prof::born(0);
+        let prof = Prof::new();
         assert_eq!(prof.before_park(epoch, &state), None);
         let _parked = state.end_poll();
         assert_eq!(prof.look(epoch, &state, |status| status), Some(RUNNING));
@@ -258,7 +261,8 @@ mod tests {
     #[test]
     fn a_newborn_is_in_no_snapshot_that_is_open() {
         let epoch = Epoch::next(None);
-        let (prof, state) = (Prof::born(epoch.bits()), State::new());
+        let (prof, state) = (Prof::new(), State::new());
+        prof.born_in(epoch);
         assert_eq!(prof.claim(epoch, &state), None);
         assert_eq!(prof.look(epoch, &state, |status| status), None);
         let later = Epoch::next(Some(epoch));
@@ -270,7 +274,7 @@ mod tests {
     fn a_late_tag_wipes_out_nothing() {
         let early = Epoch::next(None);
         let late = Epoch::next(Some(early));
-        let (prof, state) = (Prof::born(0), waiting());
+        let (prof, state) = (Prof::new(), waiting());
         prof.tag(late, &state);
         let _enqueue = state.wake();
         prof.tag(early, &state);

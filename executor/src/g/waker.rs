@@ -159,9 +159,16 @@ unsafe fn clone(data: *const ()) -> RawWaker {
     let task = task(data);
     // SAFETY: the waker that is cloned keeps the task.
     unsafe { task.as_ref() }.refs.add_waker();
-    if probe::wants_stacks() {
-        stacks::waker_cloned(task);
+    if probe::wants_stacks_of_clones() {
+        return noted(data);
     }
+    RawWaker::new(data, &VTABLE)
+}
+
+/// The clone of a waker for somebody whose stack is wanted.
+#[cold]
+fn noted(data: *const ()) -> RawWaker {
+    stacks::waker_cloned(task(data));
     RawWaker::new(data, &VTABLE)
 }
 

@@ -25,6 +25,8 @@ enum Fault {
     LateTag,
     /// A park overwrites its record before it has asked.
     LateClaim,
+    /// The epoch is published before the runtime's word.
+    LateWord,
 }
 
 /// A task, with the two halves of its park record.
@@ -40,7 +42,7 @@ impl Task {
         let _polled = state.begin_poll();
         Task {
             state,
-            prof: Prof::born(0),
+            prof: Prof::new(),
             park: [AtomicU32::new(wait), AtomicU32::new(wait)],
         }
     }
@@ -63,6 +65,8 @@ type Seen = (u32, u32, u32);
 struct World {
     giver: Task,
     taker: Task,
+    /// The runtime's word.
+    word: AtomicU32,
     flags: AtomicU32,
     /// Whether the wake came after its thread had seen the epoch. Not loom's.
     woke_late: AtomicBool,
@@ -78,6 +82,7 @@ impl World {
         let world = World {
             giver: Task::new(0),
             taker: Task::new(1),
+            word: AtomicU32::new(0),
             flags: AtomicU32::new(0),
             woke_late: AtomicBool::new(false),
             records: Mutex::default(),
@@ -88,13 +93,23 @@ impl World {
     }
 
     fn epoch(&self) -> Option<Epoch> {
-        Epoch::of(self.flags.load(Ordering::Relaxed))
+        Epoch::of(self.flags.load(Ordering::Acquire))
+    }
+
+    /// As whoever has the runtime at hand learns of it.
+    fn epoch_here(&self) -> Option<Epoch> {
+        let watched = self.word.load(Ordering::Acquire) != 0;
+        watched.then(|| self.epoch()).flatten()
+    }
+
+    fn tag(task: &Task, epoch: Option<Epoch>) {
+        if let Some(epoch) = epoch {
+            task.prof.tag(epoch, &task.state);
+        }
     }
 
     fn before_change(&self, task: &Task) {
-        if let Some(epoch) = self.epoch() {
-            task.prof.tag(epoch, &task.state);
-        }
+        World::tag(task, self.epoch());
     }
 
     fn wake(&self, task: &Task) {
@@ -116,7 +131,7 @@ impl World {
         if late {
             task.write(wait);
         }
-        if let Some(epoch) = self.epoch()
+        if let Some(epoch) = self.epoch_here()
             && let Some(status) = task.prof.before_park(epoch, &task.state)
         {
             let own = std::ptr::eq(task, &self.giver);
@@ -136,7 +151,7 @@ impl World {
         self.wake(&self.taker);
         self.park(&self.giver, 2);
         if polls_taker {
-            self.before_change(&self.taker);
+            World::tag(&self.taker, self.epoch_here());
             let _poll = self.taker.state.begin_poll();
             self.park(&self.taker, 3);
         }
@@ -145,7 +160,14 @@ impl World {
     /// The walker.
     fn walk(&self, giver_first: bool) -> [Option<Seen>; 2] {
         let epoch = Epoch::of(1 << 6).expect("not 0");
-        self.flags.store(epoch.bits(), Ordering::Relaxed);
+        let late = self.fault == Fault::LateWord;
+        if !late {
+            self.word.store(1, Ordering::Release);
+        }
+        self.flags.store(epoch.bits(), Ordering::Release);
+        if late {
+            self.word.store(1, Ordering::Release);
+        }
         heavy_fence();
         let look = |task: &Task| {
             task.prof
@@ -231,6 +253,12 @@ mod tests {
     #[should_panic(expected = "")]
     fn catches_a_tag_after_the_change() {
         snapshot_of_a_wake(Fault::LateTag, true, true);
+    }
+
+    #[test]
+    #[should_panic(expected = "the wake is seen without its effect")]
+    fn catches_a_word_that_comes_after_the_epoch() {
+        snapshot_of_a_wake(Fault::LateWord, true, false);
     }
 
     #[test]

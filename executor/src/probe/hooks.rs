@@ -1,6 +1,15 @@
-//! Where diagnostics look into the scheduler: one word, [`FLAGS`], and a function
-//! for each kind of transition. While nothing is wanted a hook is one relaxed load
-//! of that word and a branch; the rest is out of line.
+//! Where diagnostics look into the scheduler: a function for each kind of transition.
+//! While nothing is wanted a hook is one load and a branch; the rest is out of line.
+//!
+//! What is wanted is told by [`FLAGS`]. A hook of an M, which has its runtime at hand,
+//! asks that one's own word first (`sched::Word`), and that only: a poll and a spawn look
+//! there anyhow, and a `static` costs twice as much. Whoever wakes a task may know nothing
+//! of its runtime but the task, and looks at the flags.
+//!
+//! The runtime's word is set before the epoch, so knowing the epoch, which is seeing it in
+//! the flags, stays known: who has seen it by the word sees it again by the flags, which
+//! never go back; who has seen it by the flags alone sees the word from then on, and so
+//! does whoever comes after either of them. Model snapshot.
 //!
 //! What the hooks do while a snapshot is open is told in `g/prof.rs`. The records
 //! that they take wait in a few buffers for the walker; a buffer is open as long
@@ -15,7 +24,7 @@ use crate::g::Header;
 use crate::g::prof::{Epoch, Prof};
 use crate::jitter;
 use crate::m::M;
-use crate::sched::Sched;
+use crate::sched::{SNAPSHOT, Sched, Word};
 use crate::sync::{AtomicU32, Mutex, Ordering, lock};
 
 use super::Extras;
@@ -37,7 +46,8 @@ const PARK_STACK: u32 = 1;
 #[expect(clippy::inline_always, reason = "one load on every wake")]
 fn flags() -> u32 {
     if ON {
-        let flags = FLAGS.load(Ordering::Relaxed); // ord: snapshot.rs brings it to everybody
+        // ord: snapshot.rs brings it to everybody; sees the runtime's word, set before it
+        let flags = FLAGS.load(Ordering::Acquire);
         jitter::point();
         flags
     } else {
@@ -51,7 +61,20 @@ pub(crate) fn is_quiet() -> bool {
 }
 
 /// Whether leaves are to note their stacks.
+#[inline(never)]
 pub(crate) fn wants_stacks() -> bool {
+    flags() & PARK_STACK != 0
+}
+
+/// The same for a leaf that `m` polls.
+#[inline]
+pub(crate) fn wants_stacks_of(m: &M) -> bool {
+    !is_plain(m.sched.word()) && wants_stacks()
+}
+
+/// The same for whoever clones a waker.
+#[inline]
+pub(crate) fn wants_stacks_of_clones() -> bool {
     flags() & PARK_STACK != 0
 }
 
@@ -65,25 +88,42 @@ pub(crate) fn want_stacks(on: bool) -> bool {
     before & PARK_STACK != 0
 }
 
-/// The poll of a task begins; its caller has a variable at `frame`.
+/// Whether a hook has nothing to do in the runtime with this word.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "one look on every poll")]
+fn is_plain(word: Word) -> bool {
+    jitter::point();
+    !ON || word.is_plain()
+}
+
+/// The poll of a task begins, of the runtime with this word; its caller has a variable
+/// at `frame`.
 #[inline]
-pub(crate) fn begin_poll(m: &M, header: &Header, frame: *const u8) {
-    let flags = flags();
-    if flags != 0 {
-        begin(m, header, flags, frame);
+pub(crate) fn begin_poll(m: &M, header: &Header, word: Word, frame: *const u8) {
+    if !is_plain(word) {
+        begin(m, header, frame);
     }
 }
 
 #[cold]
-fn begin(m: &M, header: &Header, flags: u32, frame: *const u8) {
-    tag(header, flags);
+fn begin(m: &M, header: &Header, frame: *const u8) {
+    tag(header, flags());
     m.poll_frame.set(frame.addr());
 }
 
-/// The snapshot word of a task that is born now.
+/// A task is born, of which nobody knows yet, in the runtime with this word.
 #[inline]
-pub(crate) fn newborn() -> Prof {
-    Prof::born(flags())
+pub(crate) fn newborn(header: &Header, word: Word) {
+    if !is_plain(word) {
+        born(header);
+    }
+}
+
+#[cold]
+fn born(header: &Header) {
+    if let Some(epoch) = Epoch::of(flags()) {
+        header.park.prof.born_in(epoch);
+    }
 }
 
 /// Before anybody changes the status of a task that does not end.
@@ -92,6 +132,14 @@ pub(crate) fn before_change(header: &Header) {
     let flags = flags();
     if flags != 0 {
         tag(header, flags);
+    }
+}
+
+/// Before `m` makes the task that it polls runnable again.
+#[inline]
+pub(crate) fn before_requeue(m: &M, header: &Header) {
+    if !is_plain(m.sched.word()) {
+        tag(header, flags());
     }
 }
 
@@ -105,19 +153,24 @@ fn tag(header: &Header, flags: u32) {
 /// Before `m` overwrites the task's park record, and its labels with these.
 #[inline]
 pub(crate) fn before_park(m: &M, header: &Header, extras: Extras) {
-    if flags() != 0 {
-        let same = extras
-            .labels()
-            .is_none_or(|labels| labels == header.park.labels());
-        let claim = if same { Prof::before_park } else { Prof::claim };
-        record(m, header, claim);
+    if !is_plain(m.sched.word()) {
+        park(m, header, extras);
     }
+}
+
+#[cold]
+fn park(m: &M, header: &Header, extras: Extras) {
+    let same = extras
+        .labels()
+        .is_none_or(|labels| labels == header.park.labels());
+    let claim = if same { Prof::before_park } else { Prof::claim };
+    record(m, header, claim);
 }
 
 /// Before `m` lists a task, ends it or changes its labels.
 #[inline]
 pub(crate) fn before_loss(m: &M, header: &Header) {
-    if flags() != 0 {
+    if !is_plain(m.sched.word()) {
         record(m, header, Prof::claim);
     }
 }
@@ -187,7 +240,8 @@ pub(crate) fn open(sched: &Sched, epoch: Epoch, now_ms: u32) -> Taking {
 
 /// Tells everybody; whoever has stopped the world, or makes a heavy fence, knows
 /// that they hear it.
-pub(crate) fn publish(epoch: Epoch) {
+pub(crate) fn publish(sched: &Sched, epoch: Epoch) {
+    sched.set_watched(SNAPSHOT, true);
     jitter::point();
     FLAGS.fetch_or(epoch.bits(), Ordering::SeqCst); // ord: before the fence of the opener
     jitter::point();
@@ -205,12 +259,13 @@ pub(crate) fn drain(batch: &mut Vec<TaskInfo>, each: &mut dyn FnMut(&mut Vec<Tas
 }
 
 /// Closes the buffers: no record comes after this. What they hold stays for [`drain`].
-pub(crate) fn close() {
+pub(crate) fn close(sched: &Sched) {
     for buffer in buffers() {
         lock(buffer).taking = None;
     }
     jitter::point();
     FLAGS.fetch_and(OTHERS, Ordering::Release); // ord: after the walker's copies
+    sched.set_watched(SNAPSHOT, false);
 }
 
 /// In a child of fork, for which no snapshot is open yet: ends one that its parent was

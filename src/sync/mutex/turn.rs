@@ -227,9 +227,6 @@ impl Drop for Locking<'_> {
         let Some(key) = self.key.take() else { return };
         let mut state = lock(&self.turn.state);
         let removed = state.waiters.remove(key);
-        if let Some(lot) = &state.lot {
-            leaf::unpark(WaitReason::MutexLock, lot.number());
-        }
         if removed.waker.as_ref().is_some_and(Lot::is_stale) {
             state.lot = None;
         }
@@ -242,6 +239,7 @@ impl Drop for Locking<'_> {
             state.wake_next()
         };
         drop(state);
+        leaf::unpark_at(self.location);
         drop(removed);
         wake(waker);
     }

@@ -318,15 +318,13 @@ impl Drop for Acquire<'_> {
             state.free += removed.note.permits;
             state.given_back(removed.note.permits);
         }
-        if let Some(lot) = &state.held.lot {
-            leaf::unpark(self.reason, lot.number());
-        }
         if removed.waker.as_ref().is_some_and(Lot::is_stale) {
             state.held.lot = None;
         }
         // A large wish that is gone may have stood before small ones.
         let wakers = state.grant();
         drop(state);
+        leaf::unpark_at(self.location);
         drop(removed);
         wakers.wake();
     }

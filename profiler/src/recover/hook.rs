@@ -69,7 +69,7 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
         let mut watched = watched.try_borrow_mut().ok()?;
         let watch = watched.last_mut().filter(|watch| watch.task == task)?;
         let mut seen = Seen::of(info)?;
-        seen.admitted = fold::admit(seen.source());
+        seen.admitted = fold::admit(&seen.source());
         // All threads take turns to take one, so that thousands a second would hold
         // up the others.
         if seen.admitted.is_some() {

@@ -45,7 +45,7 @@ impl PanicReport {
         let mut report = match at {
             Some(at) => PanicReport::of_caught(seen.remove(at)),
             None => {
-                let admitted = fold::admit(Source::Says(message.clone()));
+                let admitted = fold::admit(&Source::Says(message.clone()));
                 PanicReport::with(message, None, admitted, Backtrace::disabled())
             }
         };

@@ -128,8 +128,9 @@ fn hold_up(runtime: &Runtime, hogs: u32, length: Duration) -> Fired {
         meet();
         // Idle Ms are asleep by then and have not seen the timer.
         spin_until(Instant::now() + Duration::from_millis(5));
-        let mut timer = sleep(Duration::from_millis(5));
+        // Before the sleep reads the clock: this thread may lose its core in between.
         let armed = Instant::now();
+        let mut timer = sleep(Duration::from_millis(5));
         let answer = Pin::new(&mut timer).poll(&mut Context::from_waker(&waker));
         assert!(answer.is_pending());
         spin_until(armed + length);

@@ -196,7 +196,11 @@ fn a_closure_keeps_what_the_handshake_will_tell() {
         let peer = seen.lock().unwrap().pop().unwrap();
         assert_eq!(peer.certificates(), [certificate]);
         // Who shows none is turned away, and is told so.
-        assert!(ask(&nobody, port).await.is_err());
+        // hyper's client may wait for ever for the answer of a connection that was refused
+        // after its own part of the handshake, and is gone.
+        let limit = Duration::from_secs(5);
+        let answer = gmp::time::timeout(limit, ask(&nobody, port)).await;
+        assert!(!matches!(answer, Ok(Ok(_))));
         while handshakes.failed() == 0 {
             gmp::time::sleep(Duration::from_millis(1)).await;
         }

@@ -24,7 +24,7 @@ unsafe extern "C" fn is_in(
 ) -> c_int {
     // SAFETY: the linker describes an object that is loaded, for the time of the call.
     let object = unsafe { &*object };
-    // SAFETY: from `has`.
+    // SAFETY: `has` passes a number of its own, which lives until the call is over.
     let wanted = unsafe { *wanted.cast::<usize>() };
     let headers = if object.dlpi_phdr.is_null() {
         &[]

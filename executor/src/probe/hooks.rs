@@ -2,9 +2,9 @@
 //! While nothing is wanted a hook is one load and a branch; the rest is out of line.
 //!
 //! What is wanted is told by [`FLAGS`]. A hook of an M, which has its runtime at hand,
-//! asks that one's own word first (`sched::Word`), and that only: a poll and a spawn look
-//! there anyhow, and a `static` costs twice as much. Whoever wakes a task may know nothing
-//! of its runtime but the task, and looks at the flags.
+//! asks that one's own word first (`sched::Word`), and the flags only if that is not plain:
+//! a poll and a spawn look there anyhow. Whoever wakes a task may know nothing of its
+//! runtime but the task, and looks at the flags at once.
 //!
 //! The runtime's word is set before the epoch, so knowing the epoch, which is seeing it in
 //! the flags, stays known: who has seen it by the word sees it again by the flags, which
